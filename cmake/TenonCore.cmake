@@ -1,0 +1,23 @@
+# tenon_core: everything up to an approved plan. LibTorch is not on its include path, on purpose.
+
+add_library(tenon_core_usage INTERFACE)
+target_include_directories(tenon_core_usage INTERFACE
+  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/runtime/include> $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/generated>)
+target_link_libraries(tenon_core_usage INTERFACE
+  tl::expected fmt::fmt yaml-cpp::yaml-cpp simdjson::simdjson nlohmann_json::nlohmann_json OpenSSL::Crypto Threads::Threads)
+
+# Any folder of runtime/ is a room of this half, except the two that need LibTorch.
+file(GLOB rooms CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/runtime ${PROJECT_SOURCE_DIR}/runtime/*)
+list(REMOVE_ITEM rooms include nn build)
+foreach(room IN LISTS rooms)
+  tenon_sources(sources runtime/${room}/*.cpp)
+  if(sources)
+    tenon_room(tenon_core ${room} ${sources})
+  endif()
+endforeach()
+
+tenon_sources(sources models/*/tables*.cpp)
+tenon_room(tenon_core tables ${sources} ${TENON_EMBEDDED_SOURCES} ${TENON_FAMILY_TABLES_SOURCE})
+
+tenon_library(tenon_core)
+target_link_libraries(tenon_core PUBLIC tenon_core_usage)
