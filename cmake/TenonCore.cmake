@@ -17,7 +17,7 @@ foreach(room IN LISTS rooms)
 endforeach()
 
 tenon_sources(sources models/*/tables*.cpp)
-tenon_room(tenon_core tables ${sources} ${TENON_EMBEDDED_SOURCES} ${TENON_FAMILY_TABLES_SOURCE})
+tenon_room(tenon_core tables ${sources} ${TENON_FAMILY_TABLES_SOURCES})
 
 tenon_library(tenon_core)
 target_link_libraries(tenon_core PUBLIC tenon_core_usage)

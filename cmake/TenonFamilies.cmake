@@ -1,24 +1,75 @@
-# Families are found by folder: a configs/<name>.yaml, and where the family is built by tenon a models/<name>/ beside it.
+# Families are found by folder: a configs/<name>.yaml, and for a family that tenon builds a models/<name>/ beside it,
+# whose tables.cpp defines `tenon::models::<name>_tables()` and whose other sources define `tenon::models::<name>_module()`.
 # Adding one edits no file. The lists are plain generated functions, so nothing depends on static initialisation.
+#
+# Every YAML is embedded as `tenon::embedded::<name>_yaml()`, declared in the generated "families/embedded.h".
 
 function(tenon_find_families)
   set(generated ${PROJECT_BINARY_DIR}/generated/families)
-  file(GLOB tables CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/configs/*.yaml)
-  file(GLOB folders CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/models/*/tables.cpp)
-  set(sources)
-  foreach(path IN LISTS tables)
+  file(GLOB yamls CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/configs/*.yaml)
+  file(GLOB models CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/models/*/*.cpp)
+
+  set(names)
+  set(texts)
+  set(text_declarations)
+  foreach(path IN LISTS yamls)
     cmake_path(GET path STEM name)
+    string(MAKE_C_IDENTIFIER ${name} symbol)
     set(source ${generated}/${name}_yaml.cpp)
     add_custom_command(OUTPUT ${source}
-      COMMAND ${CMAKE_COMMAND} -DIN=${path} -DOUT=${source} -DSYMBOL=${name}_yaml -P ${PROJECT_SOURCE_DIR}/cmake/EmbedFile.cmake
+      COMMAND ${CMAKE_COMMAND} -DIN=${path} -DOUT=${source} -DSYMBOL=${symbol}_yaml
+              -P ${PROJECT_SOURCE_DIR}/cmake/EmbedFile.cmake
       DEPENDS ${path} ${PROJECT_SOURCE_DIR}/cmake/EmbedFile.cmake
       COMMENT "Embedding configs/${name}.yaml" VERBATIM)
-    list(APPEND sources ${source})
+    list(APPEND texts ${source})
+    string(APPEND text_declarations "std::string_view ${symbol}_yaml();\n")
+    list(APPEND names ${name})
   endforeach()
-  set(TENON_EMBEDDED_SOURCES ${sources} PARENT_SCOPE)
 
-  file(CONFIGURE OUTPUT ${generated}/tables.cpp CONTENT "\n")
-  file(CONFIGURE OUTPUT ${generated}/modules.cpp CONTENT "\n")
-  set(TENON_FAMILY_TABLES_SOURCE ${generated}/tables.cpp PARENT_SCOPE)
-  set(TENON_FAMILY_MODULES_SOURCE ${generated}/modules.cpp PARENT_SCOPE)
+  set(with_tables)
+  set(with_module)
+  foreach(path IN LISTS models)
+    cmake_path(GET path PARENT_PATH folder)
+    cmake_path(GET folder FILENAME name)
+    cmake_path(GET path FILENAME file)
+    if(file STREQUAL "tables.cpp")
+      list(APPEND with_tables ${name})
+    elseif(NOT file MATCHES "^tables")
+      list(APPEND with_module ${name})
+    endif()
+  endforeach()
+  list(APPEND names ${with_tables})
+  list(REMOVE_ITEM names wrappers)
+  list(REMOVE_DUPLICATES names)
+  list(SORT names)
+  list(REMOVE_DUPLICATES with_module)
+  list(SORT with_module)
+
+  set(wrappers "{}")
+  if(EXISTS ${PROJECT_SOURCE_DIR}/configs/wrappers.yaml)
+    set(wrappers "embedded::wrappers_yaml()")
+  endif()
+  set(table_declarations)
+  set(table_list)
+  foreach(name IN LISTS names)
+    string(MAKE_C_IDENTIFIER ${name} symbol)
+    if(name IN_LIST with_tables)
+      string(APPEND table_declarations "const FamilyTables& ${symbol}_tables();\n")
+      string(APPEND table_list "      models::${symbol}_tables(),\n")
+    else()
+      string(APPEND table_list "      {.name = \"${name}\", .yaml = embedded::${symbol}_yaml()},\n")
+    endif()
+  endforeach()
+  set(module_declarations)
+  set(module_list)
+  foreach(name IN LISTS with_module)
+    string(APPEND module_declarations "const FamilyModule& ${name}_module();\n")
+    string(APPEND module_list "      models::${name}_module(),\n")
+  endforeach()
+
+  foreach(file IN ITEMS embedded.h tables.cpp modules.cpp)
+    configure_file(${PROJECT_SOURCE_DIR}/cmake/families_${file}.in ${generated}/${file} @ONLY)
+  endforeach()
+  set(TENON_FAMILY_TABLES_SOURCES ${texts} ${generated}/tables.cpp PARENT_SCOPE)
+  set(TENON_FAMILY_MODULES_SOURCES ${generated}/modules.cpp PARENT_SCOPE)
 endfunction()

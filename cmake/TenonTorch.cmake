@@ -26,7 +26,7 @@ endforeach()
 
 tenon_sources(sources models/*/*.cpp)
 list(FILTER sources EXCLUDE REGEX "/tables[^/]*\\.cpp$")
-tenon_room(tenon models ${sources} ${TENON_FAMILY_MODULES_SOURCE})
+tenon_room(tenon models ${sources} ${TENON_FAMILY_MODULES_SOURCES})
 tenon_use_precompiled(tenon_models)
 
 tenon_library(tenon)
