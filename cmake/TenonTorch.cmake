@@ -3,6 +3,11 @@
 add_library(tenon_usage INTERFACE)
 target_link_libraries(tenon_usage INTERFACE tenon_core tenon::libtorch)
 
+# A model's header is public: models/vit/vit.h is <tenon/models/vit/vit.h> here as in an installed tree.
+file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/generated/models/tenon)
+file(CREATE_LINK ${PROJECT_SOURCE_DIR}/models ${PROJECT_BINARY_DIR}/generated/models/tenon/models SYMBOLIC)
+target_include_directories(tenon_usage INTERFACE $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/generated/models>)
+
 # One precompiled header for every target of this half; it costs 16 s and 500 MB, so nobody makes a second.
 file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/generated/precompiled.cpp CONTENT "\n")
 add_library(tenon_precompiled OBJECT ${PROJECT_BINARY_DIR}/generated/precompiled.cpp)
