@@ -8,6 +8,7 @@
 #include <ATen/core/IListRef.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/exp.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/relu.h>
@@ -87,7 +88,7 @@ at::Tensor timestep_embedding(const at::Tensor& t,
   const auto cos = angles.cos();
   const auto sin = angles.sin();
   const auto embedding = cos_first ? at::cat({cos, sin}, -1) : at::cat({sin, cos}, -1);
-  return width % 2 == 0 ? embedding : embedding.constant_pad_nd({0, 1});
+  return width % 2 == 0 ? embedding : at::constant_pad_nd(embedding, {0, 1});
 }
 
 }  // namespace tenon::nn

@@ -51,7 +51,14 @@ std::shared_ptr<Conv2d> Conv2d::patches(std::int64_t inputs,
 }
 
 at::Tensor Conv2d::forward(const at::Tensor& x) const {
-  return cast_like(at::conv2d(cast_like(x, weight), weight, optional_cast_like(bias, weight), stride_, {padding_, padding_}, {1, 1}, groups_), x);
+  const auto y = at::conv2d(cast_like(x, weight),
+                            weight,
+                            optional_cast_like(bias, weight),
+                            stride_,
+                            {padding_, padding_},
+                            /*dilation=*/{1, 1},
+                            groups_);
+  return cast_like(y, x);
 }
 
 Conv3d::Conv3d(std::int64_t inputs,
@@ -65,7 +72,9 @@ Conv3d::Conv3d(std::int64_t inputs,
 }
 
 at::Tensor Conv3d::forward(const at::Tensor& x) const {
-  return cast_like(at::conv3d(cast_like(x, weight), weight, optional_cast_like(bias, weight), {1, 1, 1}, padding_), x);
+  const auto y =
+      at::conv3d(cast_like(x, weight), weight, optional_cast_like(bias, weight), /*stride=*/{1, 1, 1}, padding_);
+  return cast_like(y, x);
 }
 
 LayerNorm::LayerNorm(std::int64_t width, NormOptions options)
