@@ -27,9 +27,10 @@ enum class OpKind : std::uint8_t {
   kPad,        // args: {dim, before, after}, with zeros
   kAdd,        // two operands, broadcasting as torch does
   kScale,      // value
-  kResize,     // args: {dims...}: position tables; `text` names the method ("bicubic-antialias", prefix tokens in args)
+  kResize,     // a position table [..., prefix + h * w, width], args: {prefix, h, w, new h, new w}; the prefix rows stay;
+               // `text`: "bicubic-antialias" (timm's), "bicubic", "bilinear" or "nearest"; computed in F32
   kCast,       // dtype
-  kFill,       // args: shape; value
+  kFill,       // args: shape; value, dtype
 };
 
 struct Expr {
