@@ -1,10 +1,12 @@
 # tenon_core: everything up to an approved plan. LibTorch is not on its include path, on purpose.
 
 add_library(tenon_core_usage INTERFACE)
-target_include_directories(tenon_core_usage INTERFACE
-  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/runtime/include> $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/generated>)
-target_link_libraries(tenon_core_usage INTERFACE
-  tl::expected fmt::fmt yaml-cpp::yaml-cpp simdjson::simdjson nlohmann_json::nlohmann_json OpenSSL::Crypto Threads::Threads)
+target_include_directories(tenon_core_usage INTERFACE ${PROJECT_SOURCE_DIR}/runtime/include)
+target_link_libraries(tenon_core_usage INTERFACE tl::expected)
+add_library(tenon_core_private INTERFACE)
+target_include_directories(tenon_core_private INTERFACE ${PROJECT_BINARY_DIR}/generated)
+target_link_libraries(tenon_core_private INTERFACE
+  fmt::fmt yaml-cpp::yaml-cpp simdjson::simdjson nlohmann_json::nlohmann_json OpenSSL::Crypto Threads::Threads)
 
 # Any folder of runtime/ is a room of this half, except the two that need LibTorch.
 file(GLOB rooms CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/runtime ${PROJECT_SOURCE_DIR}/runtime/*)
@@ -19,5 +21,9 @@ endforeach()
 tenon_sources(sources models/*/tables*.cpp)
 tenon_room(tenon_core tables ${sources} ${TENON_FAMILY_TABLES_SOURCES})
 
-tenon_library(tenon_core)
-target_link_libraries(tenon_core PUBLIC tenon_core_usage)
+tenon_library(tenon_core core)
+target_include_directories(tenon_core PUBLIC $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+target_link_libraries(tenon_core
+  PUBLIC $<INSTALL_INTERFACE:tl::expected>
+  PRIVATE fmt::fmt yaml-cpp::yaml-cpp simdjson::simdjson $<BUILD_INTERFACE:nlohmann_json::nlohmann_json> OpenSSL::Crypto
+          Threads::Threads)

@@ -1,6 +1,7 @@
-# Small helpers that the target lists are written with.
+# Small helpers that the target lists are written with. A half is a library out of rooms: `<half>_usage` is what its
+# users see (headers, and what those need), `<half>_private` what only its own sources and tests may use.
 
-# Sources of the folders given, found again at every build; a folder may be empty or missing.
+# Sources of the folders given, looked for again at every build; a folder may be empty or missing.
 function(tenon_sources out)
   set(patterns ${ARGN})
   list(TRANSFORM patterns PREPEND ${PROJECT_SOURCE_DIR}/)
@@ -11,17 +12,23 @@ endfunction()
 # One room of a half, compiled once as objects: `ninja tenon_<room>` builds it alone.
 function(tenon_room half room)
   add_library(tenon_${room} OBJECT ${ARGN})
-  target_link_libraries(tenon_${room} PRIVATE tenon_options ${half}_usage)
+  target_link_libraries(tenon_${room} PRIVATE tenon_options ${half}_usage ${half}_private)
   set_property(TARGET ${half}_usage APPEND PROPERTY TENON_ROOMS tenon_${room})
 endfunction()
 
-# The library of a half out of its rooms.
-function(tenon_library half)
+# The library of a half; its users write tenon::<export_name>, in this build as from an installed package.
+function(tenon_library half export_name)
   get_target_property(rooms ${half}_usage TENON_ROOMS)
   add_library(${half})
+  add_library(tenon::${export_name} ALIAS ${half})
   foreach(room IN LISTS rooms)
     target_sources(${half} PRIVATE $<TARGET_OBJECTS:${room}>)
   endforeach()
-  set_target_properties(${half} PROPERTIES LINKER_LANGUAGE CXX VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
-  add_library(tenon::${half} ALIAS ${half})
+  target_link_libraries(${half} PUBLIC $<BUILD_INTERFACE:${half}_usage>)
+  target_compile_features(${half} PUBLIC cxx_std_20)
+  set_target_properties(${half} PROPERTIES
+    LINKER_LANGUAGE CXX EXPORT_NAME ${export_name}
+    VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+  install(TARGETS ${half} EXPORT ${half}_targets)
+  install(EXPORT ${half}_targets NAMESPACE tenon:: DESTINATION ${TENON_INSTALL_CMAKEDIR})
 endfunction()

@@ -6,14 +6,14 @@ tenon_sources(torch tools/torch/*.cpp)
 
 if(core)
   add_executable(tenon_cli ${core} ${common})
-  target_link_libraries(tenon_cli PRIVATE tenon_options tenon_core CLI11::CLI11 spdlog::spdlog)
+  target_link_libraries(tenon_cli PRIVATE tenon_options tenon_core tenon_core_private CLI11::CLI11 spdlog::spdlog)
   set_target_properties(tenon_cli PROPERTIES
     OUTPUT_NAME tenon RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 endif()
 
 if(torch AND TENON_WITH_TORCH)
   add_executable(tenon_torch_cli ${torch} ${common})
-  target_link_libraries(tenon_torch_cli PRIVATE tenon_options tenon CLI11::CLI11 spdlog::spdlog)
+  target_link_libraries(tenon_torch_cli PRIVATE tenon_options tenon tenon_private CLI11::CLI11 spdlog::spdlog)
   tenon_use_precompiled(tenon_torch_cli)
   set_target_properties(tenon_torch_cli PROPERTIES
     OUTPUT_NAME tenon-torch RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/libexec/tenon)

@@ -9,7 +9,7 @@
 
 #include <tenon/error.h>
 
-namespace tenon {
+namespace [[gnu::visibility("default")]] tenon {
 
 /// Random access to immutable bytes. Safe to use from several threads.
 class ByteSource {

@@ -13,7 +13,7 @@
 #include <tenon/limits.h>
 #include <tenon/shape.h>
 
-namespace tenon {
+namespace [[gnu::visibility("default")]] tenon {
 
 enum class Container {
   kSafetensors,

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string_view>
 
-namespace tenon {
+namespace [[gnu::visibility("default")]] tenon {
 
 enum class DType : std::uint8_t {
   kBool,

@@ -6,7 +6,7 @@
 #include <string>
 #include <tl/expected.hpp>
 
-namespace tenon {
+namespace [[gnu::visibility("default")]] tenon {
 
 struct LoadReport;
 

@@ -13,7 +13,7 @@
 #include <tenon/shape.h>
 #include <tenon/value.h>
 
-namespace tenon {
+namespace [[gnu::visibility("default")]] tenon {
 
 /// What a layout's or family's `reads:` section found: a dimension of a name, a count of an index, presence.
 /// Absent names give null.

@@ -14,7 +14,7 @@
 #include <tenon/family.h>
 #include <tenon/value.h>
 
-namespace tenon {
+namespace [[gnu::visibility("default")]] tenon {
 
 /// Named tensors of `run`: interface section 5.
 using NamedTensors = std::map<std::string, at::Tensor>;

@@ -13,7 +13,7 @@
 #include <tenon/report.h>
 #include <tenon/value.h>
 
-namespace tenon {
+namespace [[gnu::visibility("default")]] tenon {
 
 /// Parsed and proved tables of all families plus the wrappers. Immutable; share it between threads.
 class Tables;

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace tenon {
+namespace [[gnu::visibility("default")]] tenon {
 
 struct Limits {
   std::uint64_t safetensors_header_bytes = 100'000'000;

@@ -17,7 +17,7 @@
 #include <tenon/log.h>
 #include <tenon/policy.h>
 
-namespace tenon {
+namespace [[gnu::visibility("default")]] tenon {
 
 enum class IoMode { kAuto, kRead, kMmap };
 

@@ -5,7 +5,7 @@
 #include <functional>
 #include <string_view>
 
-namespace tenon {
+namespace [[gnu::visibility("default")]] tenon {
 
 enum class LogLevel { kTrace, kDebug, kInfo, kWarn, kError };
 using LogFunction = std::function<void(LogLevel, std::string_view)>;

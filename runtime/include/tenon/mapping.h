@@ -13,7 +13,7 @@
 #include <tenon/error.h>
 #include <tenon/shape.h>
 
-namespace tenon {
+namespace [[gnu::visibility("default")]] tenon {
 
 /// The closed set of operations. None of them ever sees a name.
 enum class OpKind : std::uint8_t {

@@ -13,7 +13,7 @@
 #include <tenon/report.h>
 #include <tenon/spec.h>
 
-namespace tenon {
+namespace [[gnu::visibility("default")]] tenon {
 
 enum class PolicyBase { kStrict, kLenient, kHfLike, kIgnoreMismatchedSizes };
 

@@ -10,7 +10,7 @@
 #include <tenon/shape.h>
 #include <tenon/value.h>
 
-namespace tenon {
+namespace [[gnu::visibility("default")]] tenon {
 
 enum class FindingKind {
   kMissing,

@@ -8,7 +8,7 @@
 
 #include <tenon/dtype.h>
 
-namespace tenon {
+namespace [[gnu::visibility("default")]] tenon {
 
 using Shape = std::vector<std::int64_t>;
 

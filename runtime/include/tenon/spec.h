@@ -6,7 +6,7 @@
 
 #include <tenon/shape.h>
 
-namespace tenon {
+namespace [[gnu::visibility("default")]] tenon {
 
 struct ExpectedTensor {
   std::string name;                  // the first of its names, natural order

@@ -9,7 +9,7 @@
 #include <variant>
 #include <vector>
 
-namespace tenon {
+namespace [[gnu::visibility("default")]] tenon {
 
 /// A JSON-like scalar or list.
 struct Value {

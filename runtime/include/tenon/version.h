@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-namespace tenon {
+namespace [[gnu::visibility("default")]] tenon {
 
 inline constexpr std::string_view kVersion = "0.1.0";
 
