@@ -85,8 +85,16 @@ struct CheckRequest {
   std::string family;                    // --as
   std::string variant;
   std::optional<DType> dtype;            // --dtype; nullopt: keep
-  std::vector<std::string> head_prefixes;  // declared by the family's tables
+  std::vector<std::string> head_prefixes;  // declared by the family's tables: "head" is head.weight, head.bias, ...
   Config asked;                          // --config and --set only
+  /// Partners of `--with ROLE=CKPT[::part]`, as identified.
+  struct Partner {
+    std::string role;
+    std::string path;
+    const Checkpoint* checkpoint = nullptr;
+    const Part* part = nullptr;
+  };
+  std::vector<Partner> with;
 };
 
 struct Decision {
@@ -102,5 +110,15 @@ struct Decision {
                               const Mapped& mapped,
                               const Policy& policy,
                               const CheckRequest& request);
+
+/// The report where no plan can be made: nothing identified, several candidates, or a part that tenon recognises
+/// but does not build (`part` then says which). Always refused; `diagnosis` has at least one entry.
+[[nodiscard]] LoadReport refuse_identity(const Checkpoint& checkpoint,
+                                         const Identity& identity,
+                                         const Part* part,
+                                         const CheckRequest& request);
+
+/// What `inspect` has to say about a checkpoint beside its parts: damage, wrappers, nothing recognised.
+[[nodiscard]] std::vector<Diagnosis> diagnose_identity(const Checkpoint& checkpoint, const Identity& identity);
 
 }  // namespace tenon
