@@ -41,6 +41,7 @@ Json json_finding(const Finding& finding) {
   json["action"] = to_string(finding.action);
   json["message"] = json_text(finding.message);
   json["remedy"] = json_text(finding.remedy);
+  if (!finding.did_you_mean.empty()) json["did_you_mean"] = json_text(finding.did_you_mean);
   return json;
 }
 

@@ -44,6 +44,8 @@ struct Finding {
   Action action = Action::kRefuse;
   std::string message;                  // one line, at most 512 bytes
   std::string remedy;
+  std::string did_you_mean;             // the other side's name of the same shape: a file name for kMissing, an own
+                                        // name for kUnexpected
 };
 
 struct Diagnosis {
