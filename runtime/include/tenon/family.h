@@ -32,6 +32,7 @@ struct Undecidable {
 struct Variant {
   std::string name;
   Config match;
+  Config prefer;  // never decides, orders the names that match
   Config gives;
 };
 
