@@ -47,6 +47,8 @@ struct TensorEntry {
   /// CRC-32 of the storage's record where the container carries one (zip), checked by `--verify`.
   std::uint32_t storage_crc32 = 0;
   bool has_crc32 = false;
+  /// The file holds each number's bytes in big-endian order; read_tensor() gives them in the host's.
+  bool big_endian = false;
   bool requires_grad = false;
   /// GGML's own type where the container is GGUF and `dtype` cannot express it; then the tensor is listed, never bound.
   std::string foreign_type;
@@ -72,6 +74,12 @@ struct ConfigText {
   std::string text;
 };
 
+/// Something odd in a container that is accepted and said: an unknown member, a directory entry, a missing checksum.
+struct ContainerNote {
+  std::string code;  // "ST-MEMBER", "ZP-NOCRC", ...
+  std::string message;
+};
+
 class Checkpoint {
  public:
   std::string path;      // as given, without "::part"
@@ -79,6 +87,7 @@ class Checkpoint {
   std::vector<CheckpointFile> files;
   std::vector<TensorEntry> tensors;  // sorted by the bytes of their names, names unique
   std::vector<InertObject> objects;
+  std::vector<ContainerNote> notes;
   std::map<std::string, std::string> metadata;  // safetensors __metadata__, GGUF scalars
   /// Sibling configs that may be used (interface section 1): stem matches, or the file is the only checkpoint there.
   std::vector<ConfigText> configs;
@@ -86,6 +95,7 @@ class Checkpoint {
   std::vector<std::string> folder_parts;
 
   [[nodiscard]] const TensorEntry* find(std::string_view name) const;  // binary search
+  /// Sum of the tensors' logical bytes.
   [[nodiscard]] std::uint64_t total_bytes() const;
 };
 

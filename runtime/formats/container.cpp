@@ -1,0 +1,41 @@
+#include "runtime/formats/container.h"
+
+#include "runtime/formats/recognise.h"
+#include "runtime/formats/safetensors.h"
+#include "runtime/io/text.h"
+
+namespace tenon::formats {
+namespace {
+
+Result<Opened> opened(Container container, Result<Listing>&& listing) {
+  if (!listing) return Failure(listing.error());
+  return Opened{container, std::move(*listing)};
+}
+
+Result<Opened> read_kind(Kind kind, const ByteSource& source, const Limits& limits) {
+  switch (kind) {
+    case Kind::kSafetensors:
+      return opened(Container::kSafetensors, read_safetensors(source, limits));
+    case Kind::kJson:
+      return Opened{Container::kIndex, {}};
+    case Kind::kZip:
+    case Kind::kPickle:
+    case Kind::kTar:
+    case Kind::kGguf:
+      break;
+  }
+  return io::refuse(ErrorKind::kUnsupported, "TS-UNKNOWN", {.file = source.name()}, "no known checkpoint container", "");
+}
+
+}  // namespace
+
+Result<Opened> read_container(const ByteSource& source, const Limits& limits) {
+  const auto kind = recognise(source);
+  if (!kind) return Failure(kind.error());
+  auto result = read_kind(*kind, source, limits);
+  if (!result) return result;
+  if (const auto same = source.unchanged(); !same) return Failure(same.error());
+  return result;
+}
+
+}  // namespace tenon::formats
