@@ -67,6 +67,11 @@ bool ConfigBuilder::read_bool(std::string_view name) const {
   return read(name).as_bool().value_or(false);
 }
 
+const Value& ConfigBuilder::asked(std::string_view key) const {
+  const Value* value = input_.requested.find(key);
+  return value ? *value : kNull;
+}
+
 void ConfigBuilder::from_shapes(std::string_view key, Value value) {
   const Config::Item* asked = input_.requested.item(key);
   if (asked && !(asked->value == value)) {

@@ -23,6 +23,8 @@ class ConfigBuilder {
   [[nodiscard]] const Value& read(std::string_view name) const;
   [[nodiscard]] std::int64_t read_int(std::string_view name, std::int64_t otherwise = 0) const;
   [[nodiscard]] bool read_bool(std::string_view name) const;
+  /// What the caller or a native config says of a key; null when nobody said anything.
+  [[nodiscard]] const Value& asked(std::string_view key) const;
 
   /// A value that shapes give.
   void from_shapes(std::string_view key, Value value);
