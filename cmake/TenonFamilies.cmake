@@ -4,6 +4,8 @@
 #
 # Every YAML is embedded as `tenon::embedded::<name>_yaml()`, declared in the generated "families/embedded.h".
 
+include(TenonEmbed)
+
 function(tenon_find_families)
   set(generated ${PROJECT_BINARY_DIR}/generated/families)
   file(GLOB yamls CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/configs/*.yaml)
@@ -15,12 +17,7 @@ function(tenon_find_families)
   foreach(path IN LISTS yamls)
     cmake_path(GET path STEM name)
     string(MAKE_C_IDENTIFIER ${name} symbol)
-    set(source ${generated}/${name}_yaml.cpp)
-    add_custom_command(OUTPUT ${source}
-      COMMAND ${CMAKE_COMMAND} -DIN=${path} -DOUT=${source} -DSYMBOL=${symbol}_yaml
-              -P ${PROJECT_SOURCE_DIR}/cmake/EmbedFile.cmake
-      DEPENDS ${path} ${PROJECT_SOURCE_DIR}/cmake/EmbedFile.cmake
-      COMMENT "Embedding configs/${name}.yaml" VERBATIM)
+    tenon_embed_yaml(source ${path})
     list(APPEND texts ${source})
     string(APPEND text_declarations "std::string_view ${symbol}_yaml();\n")
     list(APPEND names ${name})

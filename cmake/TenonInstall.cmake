@@ -4,7 +4,8 @@ include(CMakePackageConfigHelpers)
 
 install(DIRECTORY runtime/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
-install(FILES third_party/LibTorch.cmake DESTINATION ${TENON_INSTALL_CMAKEDIR})
+install(FILES third_party/LibTorch.cmake cmake/TenonEmbed.cmake cmake/EmbedFile.cmake
+        DESTINATION ${TENON_INSTALL_CMAKEDIR})
 
 configure_package_config_file(cmake/tenonConfig.cmake.in ${PROJECT_BINARY_DIR}/generated/package/tenonConfig.cmake
   INSTALL_DESTINATION ${TENON_INSTALL_CMAKEDIR})
