@@ -85,8 +85,10 @@ struct CheckRequest {
   std::string family;                    // --as
   std::string variant;
   std::optional<DType> dtype;            // --dtype; nullopt: keep
+  bool model_dtypes = false;             // bind in the dtypes that the model expects (load_into); wins over `dtype`
   std::vector<std::string> head_prefixes;  // declared by the family's tables: "head" is head.weight, head.bias, ...
   Config asked;                          // --config and --set only
+  bool forward = false;  // load, run: an undecided value that the forward needs is an error and not a warning
   /// Partners of `--with ROLE=CKPT[::part]`, as identified.
   struct Partner {
     std::string role;

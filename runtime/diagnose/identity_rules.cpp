@@ -1,0 +1,131 @@
+// The file is another thing than was asked for, or nothing that tenon can build.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "runtime/diagnose/words.h"
+#include "runtime/io/text.h"
+
+namespace tenon {
+namespace {
+
+/// Everything that follows from having the wrong thing: all that is said about tensors, config and coverage.
+std::vector<std::size_t> with_consequences(const Case& subject, std::vector<std::size_t> root) {
+  const auto follow = refusing(subject, [](const Finding& finding) {
+    return is_about_a_tensor(finding) || finding.kind == FindingKind::kConfig || has_id(finding, "TN-COVERAGE") ||
+           has_id(finding, "TN-NOT-BUILT");
+  });
+  for (const std::size_t index : follow) {
+    if (std::find(root.begin(), root.end(), index) == root.end()) root.push_back(index);
+  }
+  return root;
+}
+
+std::vector<std::size_t> with_id(const Case& subject, std::string_view id) {
+  return refusing(subject, [&](const Finding& finding) { return has_id(finding, id); });
+}
+
+/// What the file is, and the first thing that says so.
+std::string file_is(const Case& subject) {
+  if (subject.part == nullptr) return what_it_is(subject.identity);
+  std::string text = what_it_is(*subject.part);
+  if (!subject.part->evidence.empty()) text += ": " + io::escape(subject.part->evidence[0].text, 160);
+  return text;
+}
+
+/// A command that takes the part as what it is; where tenon cannot build it, what to do instead.
+std::string take_it_as_it_is(const Case& subject) {
+  if (subject.part == nullptr) return command(subject, "inspect");
+  if (subject.part->buildable) return command(subject, "check", "--as " + shell_quoted(subject.part->family));
+  return subject.part->declined.empty() ? command(subject, "inspect") : io::escape(subject.part->declined, 300);
+}
+
+std::optional<Cause> another_family(const Case& subject) {
+  auto root = with_id(subject, "TN-FAMILY");
+  if (root.empty()) return std::nullopt;
+  const std::string asked = family_and_variant(subject.request.family, subject.request.variant);
+  return Cause{fmt::format("this is {}; --as asks for {}", file_is(subject), asked), take_it_as_it_is(subject),
+               with_consequences(subject, std::move(root))};
+}
+
+const Evidence* evidence_for(const std::vector<Evidence>& list, const std::string& candidate) {
+  const auto found =
+      std::find_if(list.begin(), list.end(), [&](const Evidence& entry) { return entry.candidate == candidate; });
+  return found == list.end() ? nullptr : &*found;
+}
+
+/// Why the file is this variant, or else why it is not the one that was asked for.
+std::string deciding_evidence(const Part& part, const std::string& asked) {
+  const Evidence* decided = evidence_for(part.evidence, family_and_variant(part.family, part.variant));
+  if (decided == nullptr) decided = evidence_for(part.refused, asked);
+  return decided == nullptr ? std::string() : fmt::format(" ({})", io::escape(decided->text, 160));
+}
+
+std::optional<Cause> another_variant(const Case& subject) {
+  auto root = with_id(subject, "TN-VARIANT");
+  if (root.empty() || subject.part == nullptr) return std::nullopt;
+  const std::string asked = family_and_variant(subject.request.family, subject.request.variant);
+  const std::string is = family_and_variant(subject.part->family, subject.part->variant);
+  return Cause{fmt::format("this is {}{}; --as asks for {}", what_it_is(*subject.part),
+                           deciding_evidence(*subject.part, asked), asked),
+               command(subject, "check", "--as " + shell_quoted(is)), with_consequences(subject, std::move(root))};
+}
+
+std::optional<Cause> not_what_the_policy_expects(const Case& subject) {
+  auto root = with_id(subject, "TN-EXPECT");
+  if (root.empty()) return std::nullopt;
+  return Cause{fmt::format("this is {}, and not what the policy expects", file_is(subject)),
+               command(subject, "inspect"), with_consequences(subject, std::move(root))};
+}
+
+std::optional<Cause> recognised_but_not_built(const Case& subject) {
+  auto root = with_id(subject, "TN-NOT-BUILT");
+  if (root.empty()) return std::nullopt;
+  return Cause{fmt::format("this is {}; tenon recognises it but has no model for it", file_is(subject)),
+               take_it_as_it_is(subject), std::move(root)};
+}
+
+std::optional<Cause> nothing_known(const Case& subject) {
+  auto root = with_id(subject, "TN-UNKNOWN");
+  if (root.empty()) return std::nullopt;
+  std::string nearest;
+  for (const Part& part : subject.identity.parts) {
+    if (!part.nearest.empty()) nearest = "; the nearest known list is " + io::escape(part.nearest, 200);
+  }
+  std::string asked;
+  if (!subject.request.family.empty()) asked = "; --as asks for " + io::escape(subject.request.family);
+  return Cause{fmt::format("none of the {} of this file belong to a layout that tenon knows{}{}",
+                           tensors(subject.checkpoint.tensors.size()), nearest, asked),
+               command(subject, "ls"), std::move(root)};
+}
+
+std::optional<Cause> several_candidates(const Case& subject) {
+  auto root = with_id(subject, "TN-AMBIGUOUS");
+  if (root.empty()) return std::nullopt;
+  std::vector<std::string> candidates;
+  for (const Part& part : subject.identity.parts) {
+    if (!part.family.empty()) candidates.push_back(part.family);
+  }
+  std::sort(candidates.begin(), candidates.end());
+  candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
+  const std::string remedy = candidates.empty()
+                                 ? command(subject, "inspect")
+                                 : command(subject, "check", "--as " + shell_quoted(candidates.front()));
+  return Cause{fmt::format("the names fit more than one model: {}", what_it_is(subject.identity)), remedy,
+               std::move(root)};
+}
+
+constexpr Rule kRules[] = {
+    {"TN-D-FAMILY", Depth::kIdentity, another_family},
+    {"TN-D-UNKNOWN", Depth::kIdentity, nothing_known},
+    {"TN-D-AMBIGUOUS", Depth::kIdentity, several_candidates},
+    {"TN-D-EXPECT", Depth::kIdentity, not_what_the_policy_expects},
+    {"TN-D-NOT-BUILT", Depth::kVariant, recognised_but_not_built},
+    {"TN-D-VARIANT", Depth::kVariant, another_variant},
+};
+
+}  // namespace
+
+std::span<const Rule> identity_rules() { return kRules; }
+
+}  // namespace tenon
