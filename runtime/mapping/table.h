@@ -87,7 +87,7 @@ struct HarmlessTemplate {
 };
 
 struct ReadCall {
-  enum class Kind { kCount, kDim, kShape, kPresent, kRank, kTensors, kDtype };
+  enum class Kind { kCount, kDim, kShape, kPresent, kRank, kTensors, kDtype, kEach, kNames };
   Kind kind = Kind::kPresent;
   Template pattern;
   std::int64_t dim = 0;

@@ -38,7 +38,8 @@ std::optional<ReadCall> parse_read_call(std::string_view text, YamlMark mark) {
   using Kind = ReadCall::Kind;
   static constexpr std::pair<std::string_view, Kind> kCalls[] = {
       {"count", Kind::kCount}, {"dim", Kind::kDim},         {"shape", Kind::kShape}, {"present", Kind::kPresent},
-      {"rank", Kind::kRank},   {"tensors", Kind::kTensors}, {"dtype", Kind::kDtype}};
+      {"rank", Kind::kRank},   {"tensors", Kind::kTensors}, {"dtype", Kind::kDtype}, {"each", Kind::kEach},
+      {"names", Kind::kNames}};
   const auto open = text.find('(');
   if (open == std::string_view::npos || text.back() != ')') return std::nullopt;
   for (const auto& [name, kind] : kCalls) {
@@ -202,7 +203,7 @@ std::vector<ReadRule> read_reads(const YamlNode& map, TableFaults& faults) {
         rule.calls.push_back(*std::move(call));
       } else {
         faults.add(entry.value.mark, "TN-TABLE-READ",
-                   fmt::format("\"{}\" is none of count(p), dim(p, n), shape(p), present(p), rank(p), tensors(p), dtype(p)", part));
+                   fmt::format("\"{}\" is none of count(p), dim(p, n), shape(p), present(p), rank(p), tensors(p), dtype(p), each(p), names(p)", part));
       }
     }
     rules.push_back(std::move(rule));
