@@ -39,6 +39,7 @@ std::string nearest_known(const Checkpoint& checkpoint, const Tables& tables) {
     for (const LayoutTable& layout : family.layouts) {
       if (layout.rows.empty()) continue;
       for (const FormChoice& choice : form_choices(layout)) {
+        if (choice[0] != 0) continue;  // another root makes no other names: prefixes are stripped anyway
         TableFaults ignored;
         const Form form = expand_form(family, layout, choice, {}, ignored);
         if (form.rules.empty()) continue;

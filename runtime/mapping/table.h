@@ -38,9 +38,10 @@ struct EvidenceItem {
   std::optional<std::pair<std::int64_t, std::int64_t>> count;
 };
 
-/// Whether `convert` may write an alternative: patterns over own names.
+/// Whether `convert` may write an alternative: patterns over own names, values of the config.
 struct WriteCondition {
   bool never = false;
+  std::vector<std::pair<std::string, Value>> config;
   std::vector<Template> all;
   std::vector<Template> none;
 };

@@ -59,9 +59,14 @@ WriteCondition parse_write(const YamlNode& map, TableFaults& faults) {
     write.never = true;
     return write;
   }
-  expect_keys(*node, {"all", "none"}, faults);
+  expect_keys(*node, {"all", "none", "config"}, faults);
   write.all = read_templates(*node, "all", faults);
   write.none = read_templates(*node, "none", faults);
+  if (const YamlNode* config = node->find("config")) {
+    if (expect_kind(*config, YamlNode::Kind::kMap, "config", faults)) {
+      for (const YamlEntry& entry : config->entries) write.config.emplace_back(entry.key, entry.value.to_value());
+    }
+  }
   return write;
 }
 
