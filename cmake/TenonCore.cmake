@@ -6,7 +6,7 @@ target_link_libraries(tenon_core_usage INTERFACE tl::expected)
 add_library(tenon_core_private INTERFACE)
 target_include_directories(tenon_core_private INTERFACE ${PROJECT_BINARY_DIR}/generated)
 target_link_libraries(tenon_core_private INTERFACE
-  fmt::fmt yaml-cpp::yaml-cpp simdjson::simdjson nlohmann_json::nlohmann_json OpenSSL::Crypto Threads::Threads)
+  fmt::fmt yaml-cpp::yaml-cpp simdjson::simdjson nlohmann_json::nlohmann_json OpenSSL::Crypto ZLIB::ZLIB Threads::Threads)
 
 # Any folder of runtime/ is a room of this half, except the two that need LibTorch.
 file(GLOB rooms CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/runtime ${PROJECT_SOURCE_DIR}/runtime/*)
@@ -25,5 +25,5 @@ tenon_library(tenon_core core)
 target_include_directories(tenon_core PUBLIC $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_link_libraries(tenon_core
   PUBLIC $<INSTALL_INTERFACE:tl::expected>
-  PRIVATE fmt::fmt yaml-cpp::yaml-cpp simdjson::simdjson $<BUILD_INTERFACE:nlohmann_json::nlohmann_json> OpenSSL::Crypto
+  PRIVATE fmt::fmt yaml-cpp::yaml-cpp simdjson::simdjson $<BUILD_INTERFACE:nlohmann_json::nlohmann_json> OpenSSL::Crypto ZLIB::ZLIB
           Threads::Threads)

@@ -2,6 +2,7 @@
 
 #include "runtime/formats/recognise.h"
 #include "runtime/formats/safetensors.h"
+#include "runtime/formats/torch_zip.h"
 #include "runtime/io/text.h"
 
 namespace tenon::formats {
@@ -19,6 +20,7 @@ Result<Opened> read_kind(Kind kind, const ByteSource& source, const Limits& limi
     case Kind::kJson:
       return Opened{Container::kIndex, {}};
     case Kind::kZip:
+      return read_torch_zip(source, limits);
     case Kind::kPickle:
     case Kind::kTar:
     case Kind::kGguf:
