@@ -151,6 +151,12 @@ tl::expected<Pattern, std::string> Pattern::parse(std::string_view text, Pattern
   return pattern;
 }
 
+Pattern Pattern::of(std::vector<Segment> segments) {
+  Pattern pattern;
+  pattern.segments_ = std::move(segments);
+  return pattern;
+}
+
 bool Pattern::matches(std::string_view name) const {
   if (segments_.size() == 1 || segments_[0].kind != Segment::Kind::kRest) {
     return match_from(segments_, 0, name);

@@ -50,6 +50,9 @@ class Pattern {
                                                                 PatternUse use,
                                                                 const SegmentSets& sets = {});
 
+  /// From segments that are already sound.
+  [[nodiscard]] static Pattern of(std::vector<Segment> segments);
+
   [[nodiscard]] bool matches(std::string_view name) const;
   /// Whether some name matches both. Neither may begin with `**` or hold a `*`.
   [[nodiscard]] bool intersects(const Pattern& other) const;

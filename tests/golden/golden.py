@@ -62,8 +62,8 @@ def fill(module, seed, gain=1.5, small=()):
             value = 1 + 0.25 * noise
         elif name.endswith("bias") or tensor.dim() < 2:
             value = 0.3 * noise
-        elif re.search(r"token$|tokens$|pos_embed|embedding|latent", name.removesuffix(".weight")) \
-                and "patch" not in name and "projection" not in name:
+        elif re.search(r"(tokens?|pos_embed|embeddings?|latents)$", name.removesuffix(".weight")) \
+                and "patch" not in name:
             value = 0.7 * noise
         else:
             value = noise * gain / math.sqrt(tensor[0].numel())

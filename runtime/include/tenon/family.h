@@ -57,6 +57,7 @@ struct EmittedRow {
   std::vector<std::string> sources;  // relative to the layout's root, literal segments or closed sets
   std::vector<std::string> targets;
   std::vector<std::string> exprs;    // one per target in the tables' notation; empty: rename
+  std::vector<std::string> twins;    // names that hold the same as sources[0]; it counts, and they must agree
 };
 
 /// A native configuration in own keys; keys it does not know are left out.

@@ -1,0 +1,110 @@
+#include "runtime/identify/contest.h"
+
+#include <algorithm>
+#include <iterator>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace tenon {
+namespace {
+
+std::size_t shared(const Candidate& a, const Candidate& b) {
+  std::vector<std::uint32_t> both;
+  std::set_intersection(a.tensors.begin(), a.tensors.end(), b.tensors.begin(), b.tensors.end(), std::back_inserter(both));
+  return both.size();
+}
+
+bool same_layout(const Candidate& a, const Candidate& b) { return a.family == b.family && a.layout == b.layout; }
+
+// Larger first; among equals the shorter prefix, then the order of the tables.
+bool stronger(const Candidate& a, const Candidate& b) {
+  if (a.tensors.size() != b.tensors.size()) return a.tensors.size() > b.tensors.size();
+  if (a.prefix.size() != b.prefix.size()) return a.prefix.size() < b.prefix.size();
+  return a.ref < b.ref;
+}
+
+// Why `weak` gives way to `strong`; empty when it does not.
+std::string gives_way(const Candidate& weak, const Candidate& strong, std::size_t both, const std::string& as_family) {
+  const bool subset = both == weak.tensors.size();
+  if (subset && weak.tensors.size() < strong.tensors.size()) {
+    return fmt::format("explains {} of the {} tensors that {} explains", both, strong.tensors.size(), strong.label());
+  }
+  if (same_layout(weak, strong)) return fmt::format("reads fewer names than {} with other spellings", strong.label());
+  if (!as_family.empty() && strong.family->name == as_family && weak.family->name != as_family) {
+    return fmt::format("--as {} settles it", as_family);
+  }
+  return {};
+}
+
+std::set<std::string> targets(const Candidate& candidate) {
+  std::set<std::string> names;
+  for (const Claim& claim : candidate.claims) names.insert(target_of(*candidate.form, claim));
+  names.erase("");
+  return names;
+}
+
+void join(Candidate& into, Candidate& from) {
+  into.claims.insert(into.claims.end(), from.claims.begin(), from.claims.end());
+  into.prefixes.insert(into.prefixes.end(), from.prefixes.begin(), from.prefixes.end());
+  collect_tensors(into);
+  from.claims.clear();
+  from.tensors.clear();
+}
+
+bool mostly_other_targets(const Candidate& a, const Candidate& b) {
+  const auto wide = targets(a);
+  const auto narrow = targets(b);
+  const auto twice = std::count_if(narrow.begin(), narrow.end(), [&](const std::string& name) { return wide.contains(name); });
+  return static_cast<std::size_t>(twice) * 2 < narrow.size();
+}
+
+}  // namespace
+
+Contest hold_contest(std::vector<Candidate> candidates, const std::string& as_family) {
+  Contest contest;
+  std::stable_sort(candidates.begin(), candidates.end(), stronger);
+  if (!as_family.empty()) {
+    std::stable_partition(candidates.begin(), candidates.end(), [&](const Candidate& c) { return c.family->name == as_family && c.against.empty(); });
+    std::stable_sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) { return a.tensors.size() > b.tensors.size(); });
+  }
+  for (Candidate& candidate : candidates) {
+    std::string because = candidate.against;
+    if (because.empty() && candidate.tensors.empty()) because = "explains no tensor";
+    std::vector<std::size_t> rivals;
+    for (std::size_t s = 0; because.empty() && s < contest.survivors.size(); ++s) {
+      const auto both = shared(candidate, contest.survivors[s]);
+      if (both == 0) continue;
+      because = gives_way(candidate, contest.survivors[s], both, as_family);
+      rivals.push_back(s);
+    }
+    if (!because.empty()) {
+      candidate.claims.clear();
+      candidate.tensors.clear();
+      contest.losers.push_back({std::move(candidate), std::move(because)});
+      continue;
+    }
+    contest.survivors.push_back(std::move(candidate));
+    if (rivals.empty()) continue;
+    rivals.push_back(contest.survivors.size() - 1);
+    contest.ties.push_back(std::move(rivals));
+  }
+  return contest;
+}
+
+void join_mixed_prefixes(std::vector<Candidate>& survivors, const Wrappers& wrappers) {
+  for (std::size_t strong = 0; strong < survivors.size(); ++strong) {
+    Candidate& into = survivors[strong];
+    if (into.form == nullptr || into.claims.empty()) continue;
+    for (std::size_t weak = strong + 1; weak < survivors.size(); ++weak) {
+      Candidate& from = survivors[weak];
+      const bool related = from.form != nullptr && !from.claims.empty() && from.ref == into.ref &&
+                           wrappers.core(from.prefix) == wrappers.core(into.prefix);
+      if (related && mostly_other_targets(into, from)) join(into, from);
+    }
+  }
+  std::erase_if(survivors, [](const Candidate& c) { return c.tensors.empty(); });
+}
+
+}  // namespace tenon

@@ -1,0 +1,165 @@
+#include <tenon/identify.h>
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "runtime/identify/bound_layout.h"
+#include "runtime/identify/candidates.h"
+#include "runtime/identify/contest.h"
+#include "runtime/identify/nearest.h"
+#include "runtime/identify/part_config.h"
+#include "runtime/identify/parts.h"
+#include "runtime/io/text.h"
+
+namespace tenon {
+namespace {
+
+std::uint64_t count_elements(const Checkpoint& checkpoint, const std::vector<std::uint32_t>& tensors) {
+  std::uint64_t sum = 0;
+  for (const std::uint32_t t : tensors) sum += static_cast<std::uint64_t>(numel(checkpoint.tensors[t].shape).value_or(0));
+  return sum;
+}
+
+Finding identity_finding(std::string id, std::string message, std::string remedy) {
+  Finding finding;
+  finding.id = std::move(id);
+  finding.kind = FindingKind::kIdentity;
+  finding.severity = Severity::kError;
+  finding.message = std::move(message);
+  finding.remedy = std::move(remedy);
+  return finding;
+}
+
+// Losers that speak about the same tensors as the part; one line per layout, the part's own layout left out.
+std::vector<Evidence> refused_beside(const PartDraft& draft, const std::vector<Loser>& losers) {
+  std::vector<Evidence> refused;
+  const std::string own = draft.candidate.label();
+  for (const Loser& loser : losers) {
+    const std::string label = loser.candidate.label();
+    const bool concerns = loser.candidate.prefix.starts_with(draft.candidate.prefix) || draft.candidate.prefix.starts_with(loser.candidate.prefix);
+    const bool told = std::any_of(refused.begin(), refused.end(), [&](const Evidence& e) { return e.candidate == label; });
+    if (concerns && !told && label != own) refused.push_back({label, loser.because});
+  }
+  return refused;
+}
+
+Part describe_part(const Checkpoint& checkpoint, const PartDraft& draft, const std::vector<Loser>& losers) {
+  const Candidate& candidate = draft.candidate;
+  Part part;
+  part.part = draft.name;
+  part.prefix = candidate.prefix;
+  part.prefixes = candidate.prefixes;
+  part.family = candidate.family->name;
+  part.layout = candidate.layout->name;
+  part.tensors = candidate.tensors;
+  part.tensors.insert(part.tensors.end(), draft.leftover.begin(), draft.leftover.end());
+  for (const IgnoredTensor& ignored : draft.harmless) part.tensors.push_back(ignored.tensor);
+  std::sort(part.tensors.begin(), part.tensors.end());
+  part.parameters = count_elements(checkpoint, part.tensors);
+  for (const std::string& text : candidate.favour) part.evidence.push_back({candidate.label(), text});
+  part.refused = refused_beside(draft, losers);
+  return part;
+}
+
+Mapped map_draft(const Checkpoint& checkpoint, const PartDraft& draft) {
+  Mapped mapped = map_claims(*draft.candidate.form, checkpoint, draft.candidate.claims);
+  mapped.unexpected = draft.leftover;
+  mapped.ignored.insert(mapped.ignored.end(), draft.harmless.begin(), draft.harmless.end());
+  return mapped;
+}
+
+Result<void> finish_built(const Checkpoint& checkpoint, const PartDraft& draft, const IdentifyRequest& request, Part& part) {
+  auto bound = std::make_shared<BoundLayout>();
+  bound->form = draft.candidate.form;
+  bound->mapped = map_draft(checkpoint, draft);
+  part.buildable = true;
+  const auto variants = variants_of(*draft.candidate.family);
+  auto requested = gather_requested(checkpoint, draft, request, variants, part.findings);
+  if (!requested) return tl::unexpected(requested.error());
+  derive_config(draft, bound->mapped, *requested, variants, part);
+  part.bound = std::move(bound);
+  return {};
+}
+
+Part unknown_part(const Checkpoint& checkpoint, const Tables& tables, const std::vector<Loser>& losers) {
+  Part part;
+  part.part = "model";
+  part.prefixes = {""};
+  part.tensors.resize(checkpoint.tensors.size());
+  std::iota(part.tensors.begin(), part.tensors.end(), 0U);
+  part.parameters = count_elements(checkpoint, part.tensors);
+  for (const Loser& loser : losers) {
+    const std::string label = loser.candidate.label();
+    const bool told = std::any_of(part.refused.begin(), part.refused.end(), [&](const Evidence& e) { return e.candidate == label; });
+    if (!told) part.refused.push_back({label, loser.because});
+  }
+  part.nearest = nearest_known(checkpoint, tables);
+  return part;
+}
+
+Identity unknown(const Checkpoint& checkpoint, const Tables& tables, const Contest& contest) {
+  Identity identity;
+  identity.status = IdentityStatus::kUnknown;
+  identity.parts.push_back(unknown_part(checkpoint, tables, contest.losers));
+  const std::string& nearest = identity.parts.front().nearest;
+  identity.findings.push_back(identity_finding(
+      "TN-IDENTITY-UNKNOWN",
+      fmt::format("no known layout explains these {} tensors; {}", checkpoint.tensors.size(),
+                  nearest.empty() ? "none shares a name with them" : "nearest: " + nearest),
+      "Look at the names with `tenon ls`; a new layout is a table (configs/README.md) for --tables."));
+  return identity;
+}
+
+Identity ambiguous(const Checkpoint& checkpoint, const Contest& contest) {
+  Identity identity;
+  identity.status = IdentityStatus::kAmbiguous;
+  Part part;
+  part.part = "model";
+  part.prefixes = {""};
+  part.tensors.resize(checkpoint.tensors.size());
+  std::iota(part.tensors.begin(), part.tensors.end(), 0U);
+  part.parameters = count_elements(checkpoint, part.tensors);
+  std::string labels;
+  for (const std::size_t s : contest.ties.front()) {
+    const Candidate& candidate = contest.survivors[s];
+    labels += (labels.empty() ? "" : " and ") + candidate.label();
+    for (const std::string& text : candidate.favour) part.evidence.push_back({candidate.label(), text});
+    part.refused.push_back({candidate.label(), fmt::format("explains {} tensors, and so does another", candidate.tensors.size())});
+  }
+  identity.findings.push_back(identity_finding("TN-IDENTITY-AMBIGUOUS", fmt::format("{} explain the same tensors", labels),
+                                               "Say which one it is with --as FAMILY."));
+  identity.parts.push_back(std::move(part));
+  return identity;
+}
+
+}  // namespace
+
+Result<Identity> identify(const Checkpoint& checkpoint, const Tables& tables, const IdentifyRequest& request) {
+  const Wrappers wrappers(checkpoint, tables);
+  Contest contest = hold_contest(find_candidates(checkpoint, tables, wrappers), request.family);
+  if (contest.survivors.empty()) return unknown(checkpoint, tables, contest);
+  if (!contest.ties.empty()) return ambiguous(checkpoint, contest);
+  join_mixed_prefixes(contest.survivors, wrappers);
+
+  Identity identity;
+  identity.status = IdentityStatus::kIdentified;
+  for (const PartDraft& draft : draft_parts(checkpoint, std::move(contest.survivors), wrappers)) {
+    Part part = describe_part(checkpoint, draft, contest.losers);
+    if (draft.candidate.form == nullptr) {
+      describe_declined(checkpoint, tables, draft, part);
+    } else if (auto done = finish_built(checkpoint, draft, request, part); !done) {
+      return tl::unexpected(done.error());
+    }
+    identity.parts.push_back(std::move(part));
+  }
+  return identity;
+}
+
+Mapped map_part(const Checkpoint&, const Part& part) {
+  return part.bound != nullptr ? part.bound->mapped : Mapped{};
+}
+
+}  // namespace tenon

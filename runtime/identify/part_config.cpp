@@ -1,0 +1,189 @@
+#include "runtime/identify/part_config.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "runtime/identify/reads.h"
+#include "runtime/io/text.h"
+
+namespace tenon {
+namespace {
+
+constexpr std::size_t kFewVariants = 12;  // so few that each refused one is worth a line
+
+Finding config_finding(std::string id, Severity severity, std::string key, std::string message, std::string remedy) {
+  Finding finding;
+  finding.id = std::move(id);
+  finding.kind = FindingKind::kConfig;
+  finding.severity = severity;
+  finding.target = std::move(key);
+  finding.action = severity == Severity::kError ? Action::kRefuse : Action::kDrop;
+  finding.message = std::move(message);
+  finding.remedy = std::move(remedy);
+  return finding;
+}
+
+// A config in a part's folder is that part's; any other is for parts that have no folder.
+bool concerns(const ConfigText& config, const Checkpoint& checkpoint, const PartDraft& draft) {
+  for (const std::string& folder : checkpoint.folder_parts) {
+    if (!draft.candidate.prefix.starts_with(folder)) continue;
+    const std::string inside = "/" + folder.substr(0, folder.size() - 1) + "/";
+    const auto slash = config.path.rfind('/');
+    return slash != std::string::npos && config.path.substr(0, slash + 1).ends_with(inside);
+  }
+  return true;
+}
+
+void merge(const Config& from, ConfigOrigin origin, Config& into) {
+  for (const Config::Item& item : from.items()) into.set(item.key, item.value, origin);
+}
+
+bool fits_type(const ConfigKey& key, const Value& value) {
+  if (value.is_null() || key.type == "any") return true;
+  if (!key.choices.empty() && std::find(key.choices.begin(), key.choices.end(), value) == key.choices.end()) return false;
+  if (key.type == "int") return value.as_int().has_value();
+  if (key.type == "float") return value.as_double().has_value();
+  if (key.type == "bool") return value.as_bool().has_value();
+  if (key.type == "string") return value.as_string() != nullptr;
+  if (key.type == "size") return value.as_int().has_value() || (value.as_list() != nullptr && value.as_list()->size() == 2);
+  return value.as_list() != nullptr;
+}
+
+void take_set(const FamilyTable& family, const Config& set, Config& requested, std::vector<Finding>& findings) {
+  for (const Config::Item& item : set.items()) {
+    const auto key = std::find_if(family.config.begin(), family.config.end(), [&](const ConfigKey& k) { return k.name == item.key; });
+    if (key == family.config.end() && !family.config.empty()) {
+      std::string known;
+      for (const ConfigKey& k : family.config) known += (known.empty() ? "" : ", ") + k.name;
+      findings.push_back(config_finding("TN-CONFIG-KEY", Severity::kError, item.key,
+                                        fmt::format("{} has no config key {}", family.name, io::quoted(item.key)),
+                                        fmt::format("Keys: {}.", known)));
+      continue;
+    }
+    if (key != family.config.end() && !fits_type(*key, item.value)) {
+      findings.push_back(config_finding("TN-CONFIG-VALUE", Severity::kError, item.key,
+                                        fmt::format("{} {} cannot be {}", family.name, item.key, io::escape(to_string(item.value))),
+                                        key->choices.empty() ? fmt::format("It is of type {}.", key->type)
+                                                             : fmt::format("Choices: {}.", to_string(Value(Value::List(key->choices))))));
+      continue;
+    }
+    requested.set(item.key, item.value, ConfigOrigin::kSet);
+  }
+}
+
+std::vector<NamedType> own_names(const Mapped& mapped) {
+  std::vector<NamedType> names;
+  names.reserve(mapped.tensors.size());
+  for (const MappedTensor& tensor : mapped.tensors) names.push_back({tensor.target, tensor.type.dtype, &tensor.type.shape});
+  return names;
+}
+
+void refuse_counts(const std::vector<ExcessiveCount>& counts, std::size_t tensors, Part& part) {
+  for (const ExcessiveCount& excess : counts) {
+    part.findings.push_back(config_finding(
+        "TN-CONFIG-COUNT", Severity::kError, excess.pattern,
+        fmt::format("an index of \"{}\" says there are {} of them, but the part has {} tensors", excess.pattern, excess.count, tensors),
+        "The file is damaged or hostile; get it again from its source."));
+    part.buildable = false;
+    part.declined = part.findings.back().message;
+  }
+}
+
+void explain_variant(const Part& part, const std::vector<Variant>& variants, std::vector<Evidence>& evidence, std::vector<Evidence>& refused) {
+  for (const Variant& variant : variants) {
+    const std::string label = part.family + "/" + variant.name;
+    if (variant.name == part.variant) {
+      std::string text;
+      for (const Config::Item& item : variant.match.items()) {
+        const Value* have = part.config.find(item.key);
+        if (have != nullptr && *have == item.value) text += (text.empty() ? "" : ", ") + item.key + " " + to_string(item.value);
+      }
+      evidence.push_back({label, text});
+    } else if (variants.size() <= kFewVariants) {
+      const auto& items = variant.match.items();
+      const auto differs = std::find_if(items.begin(), items.end(), [&](const Config::Item& item) {
+        const Value* have = part.config.find(item.key);
+        return have != nullptr && !have->is_null() && !(*have == item.value);
+      });
+      if (differs == items.end()) continue;
+      refused.push_back({label, fmt::format("has {} {}, this file has {}", differs->key, to_string(differs->value),
+                                            to_string(*part.config.find(differs->key)))});
+    }
+  }
+}
+
+}  // namespace
+
+Result<Config> gather_requested(const Checkpoint& checkpoint,
+                                const PartDraft& draft,
+                                const IdentifyRequest& request,
+                                const std::vector<Variant>& variants,
+                                std::vector<Finding>& findings) {
+  Config requested;
+  const FamilyTable& family = *draft.candidate.family;
+  const auto read = family.functions.read_native_config;
+  for (const ConfigText& config : checkpoint.configs) {
+    if (read == nullptr || !concerns(config, checkpoint, draft)) continue;
+    if (auto values = read(config, variants)) {
+      merge(*values, ConfigOrigin::kSiblingConfig, requested);
+    } else {
+      findings.push_back(config_finding("TN-CONFIG-UNREADABLE", Severity::kWarning, {}, values.error().message,
+                                        "It is not used; correct it or remove it."));
+    }
+  }
+  if (request.config && read != nullptr) {
+    auto values = read(*request.config, variants);
+    if (!values) return tl::unexpected(values.error());
+    merge(*values, ConfigOrigin::kConfigFile, requested);
+  }
+  take_set(family, request.set, requested, findings);
+  if (!request.variant.empty() && request.family == family.name) requested.set("variant", request.variant, ConfigOrigin::kSet);
+  return requested;
+}
+
+void derive_config(const PartDraft& draft, const Mapped& mapped, const Config& requested, const std::vector<Variant>& variants, Part& part) {
+  const FamilyTable& family = *draft.candidate.family;
+  const auto names = own_names(mapped);
+  SegmentSets sets;
+  for (const auto& [name, set] : family.sets) sets.emplace(name, set.to);
+  const Variables none;
+  Reader reader(names, sets, none);
+  const Reads reads = reader.read(family.reads);
+  Derivation derivation = family.functions.derive({reads, requested, part.layout, variants});
+  part.config = std::move(derivation.config);
+  part.variant = std::move(derivation.variant);
+  part.also = std::move(derivation.also);
+  part.undecidable = std::move(derivation.undecidable);
+  part.base = std::move(derivation.base);
+  part.findings.insert(part.findings.end(), derivation.findings.begin(), derivation.findings.end());
+  refuse_counts(reader.excessive(), part.tensors.size(), part);
+  explain_variant(part, variants, part.evidence, part.refused);
+}
+
+void describe_declined(const Checkpoint& checkpoint, const Tables& tables, const PartDraft& draft, Part& part) {
+  const Candidate& candidate = draft.candidate;
+  part.declined = fmt::format("{}: {}{}{}", candidate.family->name, candidate.family->because,
+                              candidate.family->instead.empty() ? "" : "; ", candidate.family->instead);
+  std::vector<NamedType> names;
+  for (const std::uint32_t t : candidate.tensors) {
+    const TensorEntry& entry = checkpoint.tensors[t];
+    names.push_back({std::string_view(entry.name).substr(candidate.prefix.size()), entry.dtype, &entry.shape});
+  }
+  const SegmentSets sets = select_sets(*candidate.family);
+  const Variables variables = form_variables(*candidate.layout, tables.choice(candidate.ref));
+  const Reads reads = Reader(names, sets, variables).read(candidate.layout->reads);
+  for (const ReadRule& rule : candidate.layout->reads) {
+    const Value& value = reads.find(rule.name)->second;
+    if (!value.is_null()) part.config.set(rule.name, value, ConfigOrigin::kShapes);
+  }
+  for (const BaseRule& rule : candidate.layout->bases) {
+    const auto value = reads.find(rule.read);
+    if (value == reads.end() || !(value->second == rule.is)) continue;
+    part.base = rule.base;
+    break;
+  }
+}
+
+}  // namespace tenon

@@ -1,0 +1,42 @@
+// All families' tables, parsed; immutable once built.
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include <tenon/identify.h>
+
+#include "runtime/identify/anchor_index.h"
+#include "runtime/mapping/form.h"
+#include "runtime/mapping/table.h"
+
+namespace tenon {
+
+class Tables {
+ public:
+  /// Indexes the anchors; faults for anchors that do not parse go to the family's list.
+  Tables(std::vector<FamilyTable> families, WrapperTable wrappers);
+  Tables(const Tables&) = delete;
+  Tables& operator=(const Tables&) = delete;
+
+  [[nodiscard]] const std::vector<FamilyTable>& families() const { return families_; }  // sorted by name
+  [[nodiscard]] const WrapperTable& wrappers() const { return wrappers_; }
+  [[nodiscard]] const AnchorIndex& anchors() const { return anchors_; }
+  [[nodiscard]] const FamilyTable* family(std::string_view name) const;
+  [[nodiscard]] const FormChoice& choice(const FormRef& ref) const { return choices_[ref.family][ref.layout][ref.form]; }
+
+ private:
+  std::vector<FamilyTable> families_;
+  WrapperTable wrappers_;
+  std::vector<std::vector<std::vector<FormChoice>>> choices_;  // family, layout, form
+  AnchorIndex anchors_;
+};
+
+/// The variant table as `derive` takes it.
+[[nodiscard]] std::vector<Variant> variants_of(const FamilyTable& family);
+
+/// The sets' source segments, for patterns that only look.
+[[nodiscard]] SegmentSets select_sets(const FamilyTable& family);
+
+}  // namespace tenon

@@ -1,0 +1,205 @@
+// One family's tables as parsed from YAML: everything still in templates, nothing expanded yet.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <tenon/family.h>
+#include <tenon/value.h>
+
+#include "runtime/mapping/yaml_node.h"
+
+namespace tenon {
+
+/// Text that may hold ${variables}, and where it stands.
+struct Template {
+  std::string text;
+  YamlMark mark;
+};
+
+using Variables = std::map<std::string, std::string, std::less<>>;
+
+/// A closed set: what a source may hold, and what the target then holds.
+struct SetDefinition {
+  std::vector<std::string> from;
+  std::vector<std::string> to;
+};
+using SetDefinitions = std::map<std::string, SetDefinition, std::less<>>;
+
+struct EvidenceItem {
+  Template name;
+  std::optional<std::int64_t> rank;
+  std::optional<std::vector<std::optional<std::int64_t>>> shape;  // nullopt: any size
+  std::optional<std::pair<std::int64_t, std::int64_t>> count;
+};
+
+/// Whether `convert` may write an alternative: patterns over own names, values of the config.
+struct WriteCondition {
+  bool never = false;
+  std::vector<std::pair<std::string, Value>> config;
+  std::vector<Template> all;
+  std::vector<Template> none;
+};
+
+struct Alternative {
+  std::string name;
+  YamlMark mark;
+  std::vector<EvidenceItem> all;
+  std::vector<EvidenceItem> none;
+  Variables set;
+  WriteCondition write;
+};
+
+struct SpellingGroup {
+  std::string name;
+  std::vector<Alternative> alternatives;
+};
+
+struct RowTemplate {
+  YamlMark mark;
+  std::vector<Template> from;
+  std::vector<Template> to;
+  std::vector<Template> exprs;  // one per target; empty: rename
+  std::vector<std::pair<Template, Template>> back;  // source pattern -> expression
+  bool no_way_back = false;
+  std::string invents;
+  std::vector<std::pair<std::string, std::string>> when;  // group -> alternative
+  std::vector<Template> twins;
+  std::vector<std::string> drops;
+  bool zero = false;
+  SetDefinitions sets;
+  std::string use;  // fragment; then only `with` and `when` matter
+  Variables with;
+  YamlMark with_mark;
+};
+
+struct HarmlessTemplate {
+  Template name;
+  std::string because;
+  bool derived = false;
+  std::string target;
+  bool zero = false;
+  std::vector<std::pair<std::string, std::string>> when;
+};
+
+struct ReadCall {
+  enum class Kind { kCount, kDim, kShape, kPresent, kRank, kTensors, kDtype, kEach, kNames };
+  Kind kind = Kind::kPresent;
+  Template pattern;
+  std::int64_t dim = 0;
+};
+
+struct ReadRule {
+  std::string name;
+  YamlMark mark;
+  std::vector<ReadCall> calls;
+};
+
+struct BaseRule {
+  std::string read;
+  Value is;
+  std::string base;
+};
+
+struct LayoutTable {
+  std::string name;
+  YamlMark mark;
+  std::string about;
+  /// Roots come first, as the group "root"; every form makes one choice per group.
+  std::vector<SpellingGroup> groups;
+  Variables vars;
+  std::vector<EvidenceItem> anchors;
+  std::vector<EvidenceItem> all;
+  std::vector<EvidenceItem> any;
+  std::vector<EvidenceItem> none;
+  std::vector<ReadRule> reads;
+  bool emitted = false;
+  std::vector<RowTemplate> rows;
+  std::vector<HarmlessTemplate> harmless;
+  std::vector<Template> claims;
+  std::vector<BaseRule> bases;
+};
+
+struct BridgeTable {
+  std::string from;  // family
+  YamlMark mark;
+  LayoutTable layout;
+};
+
+struct ConfigKey {
+  std::string name;
+  std::string type;
+  std::vector<Value> choices;
+  std::string about;
+};
+
+struct VariantLine {
+  std::string name;
+  YamlMark mark;
+  std::vector<Value> values;
+};
+
+struct VariantTable {
+  std::vector<std::string> match;
+  std::vector<std::string> prefer;
+  std::vector<std::string> gives;
+  std::vector<VariantLine> lines;
+};
+
+struct FamilyTable {
+  std::string name;
+  std::string path;  // for messages: "configs/vit.yaml"
+  std::string about;
+  std::string own;
+  std::vector<std::pair<std::string, std::string>> parts;  // prefix -> part name
+  std::vector<std::string> heads;
+  SetDefinitions sets;
+  std::vector<ConfigKey> config;
+  std::vector<ReadRule> reads;
+  VariantTable variants;
+  std::map<std::string, std::vector<RowTemplate>, std::less<>> fragments;
+  std::vector<LayoutTable> layouts;
+  std::vector<BridgeTable> bridges;
+  bool declined = false;
+  std::string because;
+  std::string instead;
+  FamilyTables functions;
+
+  [[nodiscard]] const LayoutTable* layout(std::string_view layout_name) const;
+};
+
+struct WrapperTable {
+  std::vector<std::string> transparent;
+  std::map<std::string, std::string, std::less<>> named;  // segment -> part
+  std::vector<HarmlessTemplate> harmless;
+};
+
+/// What is wrong with a table and where. Parsing goes on after a fault with a default in its place.
+struct TableFault {
+  YamlMark mark;
+  std::string code;  // "TN-TABLE-..."
+  std::string message;
+};
+
+class TableFaults {
+ public:
+  void add(YamlMark mark, std::string code, std::string message);
+  [[nodiscard]] bool empty() const { return faults_.empty(); }
+  /// In the order of the file.
+  [[nodiscard]] std::vector<TableFault> sorted() const;
+  /// The first fault: "<path>:<line>:<column>: <message> [<code>]", kUsage.
+  [[nodiscard]] Error error(std::string_view path) const;
+
+ private:
+  std::vector<TableFault> faults_;
+};
+
+[[nodiscard]] FamilyTable parse_family_table(const YamlNode& root, std::string_view name, TableFaults& faults);
+[[nodiscard]] WrapperTable parse_wrapper_table(const YamlNode& root, TableFaults& faults);
+
+}  // namespace tenon

@@ -1,0 +1,169 @@
+// A family's YAML, and that of the wrappers, into tables.
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "runtime/mapping/table_reader.h"
+
+namespace tenon {
+namespace {
+
+void check_version(const YamlNode& root, std::string_view key, TableFaults& faults) {
+  const YamlNode* version = root.find(key);
+  if (version == nullptr || version->to_value().as_int() != 1) {
+    faults.add(version != nullptr ? version->mark : root.mark, "TN-TABLE-VERSION", fmt::format("`{}: 1` is needed", key));
+  }
+}
+
+std::vector<ConfigKey> parse_config(const YamlNode* node, TableFaults& faults) {
+  static constexpr std::string_view kTypes[] = {"int", "float", "bool", "string", "size", "list", "any"};
+  std::vector<ConfigKey> keys;
+  if (node == nullptr || !expect_kind(*node, YamlNode::Kind::kMap, "config", faults)) return keys;
+  for (const YamlEntry& entry : node->entries) {
+    expect_keys(entry.value, {"type", "choices", "about"}, faults);
+    ConfigKey key;
+    key.name = entry.key;
+    key.type = read_string(entry.value, "type", faults);
+    key.about = read_string(entry.value, "about", faults);
+    if (const YamlNode* choices = entry.value.find("choices")) {
+      for (const YamlNode& item : choices->items) key.choices.push_back(item.to_value());
+    }
+    if (std::find(std::begin(kTypes), std::end(kTypes), key.type) == std::end(kTypes)) {
+      faults.add(entry.mark, "TN-TABLE-CONFIG", fmt::format("\"{}\" is no type; types: {}", key.type, fmt::join(kTypes, ", ")));
+    }
+    keys.push_back(std::move(key));
+  }
+  return keys;
+}
+
+VariantTable parse_variants(const YamlNode* node, TableFaults& faults) {
+  VariantTable table;
+  if (node == nullptr) return table;
+  expect_keys(*node, {"match", "prefer", "gives", "list"}, faults);
+  table.match = read_strings(*node, "match", faults);
+  table.prefer = read_strings(*node, "prefer", faults);
+  table.gives = read_strings(*node, "gives", faults);
+  const auto columns = table.match.size() + table.prefer.size() + table.gives.size();
+  const YamlNode* list = node->find("list");
+  if (list == nullptr || !expect_kind(*list, YamlNode::Kind::kMap, "list", faults)) return table;
+  for (const YamlEntry& entry : list->entries) {
+    VariantLine line{entry.key, entry.mark, {}};
+    if (expect_kind(entry.value, YamlNode::Kind::kSequence, "a variant", faults)) {
+      for (const YamlNode& item : entry.value.items) line.values.push_back(item.to_value());
+    }
+    if (line.values.size() != columns) {
+      faults.add(entry.mark, "TN-TABLE-VARIANT",
+                 fmt::format("\"{}\" has {} values for {} columns", entry.key, line.values.size(), columns));
+      line.values.resize(columns);
+    }
+    table.lines.push_back(std::move(line));
+  }
+  return table;
+}
+
+void check_columns(const FamilyTable& family, YamlMark mark, TableFaults& faults) {
+  if (family.config.empty()) return;
+  for (const auto* columns : {&family.variants.match, &family.variants.prefer, &family.variants.gives}) {
+    for (const std::string& column : *columns) {
+      const bool known = std::any_of(family.config.begin(), family.config.end(), [&](const ConfigKey& key) { return key.name == column; });
+      if (!known) faults.add(mark, "TN-TABLE-VARIANT", fmt::format("the column \"{}\" is no config key", column));
+    }
+  }
+}
+
+void parse_layouts(const YamlNode& root, FamilyTable& family, TableFaults& faults) {
+  const YamlNode* layouts = root.find("layouts");
+  if (layouts == nullptr) {
+    faults.add(root.mark, "TN-TABLE-LAYOUT", "a family needs `layouts`");
+    return;
+  }
+  if (!expect_kind(*layouts, YamlNode::Kind::kMap, "layouts", faults)) return;
+  for (const YamlEntry& entry : layouts->entries) {
+    family.layouts.push_back(parse_layout(entry.key, entry.mark, entry.value, faults));
+    const LayoutTable& layout = family.layouts.back();
+    if (layout.anchors.empty()) faults.add(entry.mark, "TN-TABLE-EVIDENCE", "a layout needs `anchors` in its evidence");
+    if (!family.declined && layout.rows.empty() && !layout.emitted) {
+      faults.add(entry.mark, "TN-TABLE-LAYOUT", "a layout of a family that is built needs rows");
+    }
+    if (family.declined && (!layout.rows.empty() || layout.emitted)) {
+      faults.add(entry.mark, "TN-TABLE-LAYOUT", "a layout of a declined family has no rows");
+    }
+  }
+}
+
+void parse_bridges(const YamlNode& root, FamilyTable& family, TableFaults& faults) {
+  const YamlNode* bridges = root.find("bridges");
+  if (bridges == nullptr || !expect_kind(*bridges, YamlNode::Kind::kMap, "bridges", faults)) return;
+  for (const YamlEntry& entry : bridges->entries) {
+    expect_keys(entry.value, {"about", "rows", "harmless", "spellings", "vars"}, faults);
+    family.bridges.push_back({entry.key, entry.mark, parse_layout(entry.key, entry.mark, entry.value, faults)});
+  }
+}
+
+}  // namespace
+
+const LayoutTable* FamilyTable::layout(std::string_view layout_name) const {
+  for (const LayoutTable& candidate : layouts) {
+    if (candidate.name == layout_name) return &candidate;
+  }
+  return nullptr;
+}
+
+FamilyTable parse_family_table(const YamlNode& root, std::string_view name, TableFaults& faults) {
+  FamilyTable family;
+  family.name = std::string(name);
+  expect_keys(root,
+              {"tenon_tables", "family", "about", "own", "parts", "heads", "sets", "config", "reads", "variants", "fragments",
+               "layouts", "bridges", "declined"},
+              faults);
+  if (root.kind != YamlNode::Kind::kMap) return family;
+  check_version(root, "tenon_tables", faults);
+  if (read_string(root, "family", faults) != name) {
+    faults.add(root.mark, "TN-TABLE-FAMILY", fmt::format("`family: {}` is needed, as the file is called", name));
+  }
+  family.about = read_string(root, "about", faults);
+  family.own = read_string(root, "own", faults);
+  family.parts = read_pairs(root, "parts", faults);
+  for (const auto& [prefix, part] : family.parts) {
+    if (prefix.empty() || prefix.back() != '.') {
+      faults.add(root.find("parts")->mark, "TN-TABLE-PART", fmt::format("the prefix \"{}\" does not end in a dot", prefix));
+    }
+  }
+  family.heads = read_strings(root, "heads", faults);
+  family.sets = read_sets(root, faults);
+  family.config = parse_config(root.find("config"), faults);
+  family.reads = read_reads(root, faults);
+  family.variants = parse_variants(root.find("variants"), faults);
+  check_columns(family, root.find("variants") != nullptr ? root.find("variants")->mark : root.mark, faults);
+  if (const YamlNode* declined = root.find("declined")) {
+    expect_keys(*declined, {"because", "instead"}, faults);
+    family.declined = true;
+    family.because = read_string(*declined, "because", faults);
+    family.instead = read_string(*declined, "instead", faults);
+  }
+  if (const YamlNode* fragments = root.find("fragments")) {
+    if (expect_kind(*fragments, YamlNode::Kind::kMap, "fragments", faults)) {
+      for (const YamlEntry& entry : fragments->entries) family.fragments.emplace(entry.key, parse_rows(&entry.value, faults));
+    }
+  }
+  parse_layouts(root, family, faults);
+  parse_bridges(root, family, faults);
+  if (!family.declined && family.layout(family.own) == nullptr) {
+    faults.add(root.mark, "TN-TABLE-OWN", "`own` must name one of the layouts");
+  }
+  return family;
+}
+
+WrapperTable parse_wrapper_table(const YamlNode& root, TableFaults& faults) {
+  WrapperTable wrappers;
+  expect_keys(root, {"tenon_wrappers", "transparent", "named", "harmless"}, faults);
+  if (root.kind != YamlNode::Kind::kMap) return wrappers;
+  check_version(root, "tenon_wrappers", faults);
+  wrappers.transparent = read_strings(root, "transparent", faults);
+  for (auto& [segment, part] : read_pairs(root, "named", faults)) wrappers.named.emplace(segment, part);
+  wrappers.harmless = parse_harmless(root.find("harmless"), faults);
+  return wrappers;
+}
+
+}  // namespace tenon
