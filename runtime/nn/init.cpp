@@ -28,6 +28,9 @@ void fill(at::Tensor& out, const Init& init, std::uint64_t seed, std::string_vie
     case Init::Kind::kOnes:
       out.fill_(1);
       return;
+    case Init::Kind::kConstant:
+      out.fill_(init.scale);
+      return;
     case Init::Kind::kUniform:
       out.uniform_(-init.scale, init.scale, at::make_generator<at::CPUGeneratorImpl>(seed ^ hash(name)));
       return;

@@ -10,11 +10,12 @@ namespace tenon::nn {
 
 /// A distribution that a leaf layer declares for one of its parameters.
 struct Init {
-  enum class Kind { kZeros, kOnes, kUniform, kNormal } kind = Kind::kZeros;
-  double scale = 0;  // kUniform: draws from [-scale, scale]; kNormal: the standard deviation
+  enum class Kind { kZeros, kOnes, kConstant, kUniform, kNormal } kind = Kind::kZeros;
+  double scale = 0;  // kConstant: the value; kUniform: draws from [-scale, scale]; kNormal: the standard deviation
 
   static Init zeros() { return {}; }
   static Init ones() { return {Kind::kOnes, 0}; }
+  static Init constant(double value) { return {Kind::kConstant, value}; }
   static Init uniform(double bound) { return {Kind::kUniform, bound}; }
   static Init normal(double deviation) { return {Kind::kNormal, deviation}; }
   /// What torch gives a linear layer or a convolution: uniform within 1 / sqrt(fan_in).
