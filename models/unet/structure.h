@@ -66,6 +66,7 @@ struct Structure {
   std::int64_t downsample_padding = 1;
   double mid_block_scale_factor = 1;
 
+  bool operator==(const Structure&) const = default;
   [[nodiscard]] std::int64_t embedding_width() const { return 4 * levels.front().width; }
   /// Latent height and width are multiples of this.
   [[nodiscard]] std::int64_t latent_multiple() const { return std::int64_t{1} << (levels.size() - 1); }

@@ -31,7 +31,10 @@ class Rows {
 
  private:
   void rename(std::string from, std::string to) {
-    rows_.push_back({.sources = {std::move(from)}, .targets = {std::move(to)}, .exprs = {}});
+    EmittedRow row;
+    row.sources.push_back(std::move(from));
+    row.targets.push_back(std::move(to));
+    rows_.push_back(std::move(row));
   }
 
   void add_down() {

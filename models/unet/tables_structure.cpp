@@ -140,9 +140,9 @@ void read_blocks(const Config& config, Structure& s) {
       level.up = depths(up_depth(i), kReverse, layers[i] + 1);
     }
   }
-  auto middle = down_depth(levels - 1);
-  if (middle.as_list() != nullptr && !middle.as_list()->empty()) middle = middle.as_list()->front();
-  s.mid_depth = bounded(middle, kDepth, 1, kMaxDepth);
+  const auto deepest = down_depth(levels - 1);
+  const auto* list = deepest.as_list();
+  s.mid_depth = bounded(list != nullptr && !list->empty() ? list->front() : deepest, kDepth, 1, kMaxDepth);
 }
 
 void read_mid(const Config& config, Structure& s) {

@@ -33,7 +33,7 @@ std::vector<ListCase> list_cases(std::string_view folder) {
   std::vector<ListCase> cases;
   for (const auto& entry : index.at("lists")) {
     auto file = entry.at("file").get<std::string>();
-    if (file.starts_with(folder)) cases.push_back({std::move(file), entry.at("inspect")});
+    if (file.starts_with(folder)) cases.push_back({std::move(file), entry.at("inspect"), entry.value("native", nlohmann::json())});
   }
   return cases;
 }

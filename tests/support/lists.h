@@ -16,6 +16,7 @@ namespace tenon::test {
 struct ListCase {
   std::string file;  // "vit/vit_tiny_patch16_224.timm.tsv"
   nlohmann::json inspect;
+  nlohmann::json native;  // the library's own config; null where it has none
 };
 std::ostream& operator<<(std::ostream& out, const ListCase& item);
 
