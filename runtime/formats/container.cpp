@@ -1,7 +1,9 @@
 #include "runtime/formats/container.h"
 
+#include "runtime/formats/gguf.h"
 #include "runtime/formats/recognise.h"
 #include "runtime/formats/safetensors.h"
+#include "runtime/formats/torch_legacy.h"
 #include "runtime/formats/torch_zip.h"
 #include "runtime/io/text.h"
 
@@ -22,11 +24,18 @@ Result<Opened> read_kind(Kind kind, const ByteSource& source, const Limits& limi
     case Kind::kZip:
       return read_torch_zip(source, limits);
     case Kind::kPickle:
-    case Kind::kTar:
+      return opened(Container::kTorchLegacy, read_torch_legacy(source, limits));
     case Kind::kGguf:
+      return opened(Container::kGguf, read_gguf(source, limits));
+    case Kind::kTar:
       break;
   }
-  return io::refuse(ErrorKind::kUnsupported, "TS-UNKNOWN", {.file = source.name()}, "no known checkpoint container", "");
+  return io::refuse(ErrorKind::kUnsupported,
+                    "LG-TAR",
+                    {.file = source.name()},
+                    "looks like a tar file; torch wrote such checkpoints before version 0.1.10",
+                    "safetensors or a later torch.save file is required",
+                    "Unpack it, or load it with an old torch and save its weights as safetensors.");
 }
 
 }  // namespace

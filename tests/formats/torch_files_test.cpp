@@ -112,6 +112,12 @@ TEST(TorchZip, PK06_ReadsProtocols3To5) {
 }
 TEST(TorchScript, TS02_ReadsTheWeightsOfAScriptedModule) { expect_as_torch_reads_it("script", Container::kTorchScript); }
 
+TEST(TorchLegacy, LG01_ReadsWhatOldTorchWrote) {
+  for (const char* file : {"state_dict.legacy", "views.legacy", "checkpoint.legacy", "tied.legacy"}) {
+    expect_as_torch_reads_it(file, Container::kTorchLegacy);
+  }
+}
+
 TEST(TorchZip, PK72_KeepsTiedTensorsTied) {
   const auto checkpoint = open("tied");
   ASSERT_EQ(checkpoint->tensors.size(), 2u);
