@@ -4,7 +4,22 @@ tenon_sources(common tools/common/*.cpp)
 tenon_sources(core tools/tenon.cpp tools/core/*.cpp)
 tenon_sources(torch tools/torch/*.cpp)
 
+# What `tenon explain ID` prints: a page for each id, named after it.
+file(GLOB pages CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/docs/findings/*.md)
+set(page_declarations)
+set(page_list)
+foreach(path IN LISTS pages)
+  cmake_path(GET path STEM id)
+  string(MAKE_C_IDENTIFIER page_${id} symbol)
+  tenon_embed(source ${path} ${symbol})
+  list(APPEND core ${source})
+  string(APPEND page_declarations "std::string_view ${symbol}();\n")
+  string(APPEND page_list "      {\"${id}\", embedded::${symbol}()},\n")
+endforeach()
+configure_file(${PROJECT_SOURCE_DIR}/cmake/pages.cpp.in ${PROJECT_BINARY_DIR}/generated/pages.cpp @ONLY)
+
 if(core)
+  list(APPEND core ${PROJECT_BINARY_DIR}/generated/pages.cpp)
   add_executable(tenon_cli ${core} ${common})
   target_link_libraries(tenon_cli PRIVATE tenon_options tenon_core tenon_core_private CLI11::CLI11 spdlog::spdlog)
   set_target_properties(tenon_cli PROPERTIES
