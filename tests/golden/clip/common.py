@@ -9,9 +9,9 @@ import torch
 
 CONTEXT, VOCAB = 10, 64
 START, END = 62, 63  # as in the released vocabularies, the last two ids
-VISION = dict(layers=2, width=24, head_width=8, patch_size=4, image_size=16)
-TEXT = dict(layers=2, width=32, heads=4, context_length=CONTEXT, vocab_size=VOCAB)
-EMBED = 32  # equal to the text width, as in every released ViT model
+VISION = dict(layers=2, width=16, head_width=4, patch_size=4, image_size=16)
+TEXT = dict(layers=2, width=24, heads=3, context_length=CONTEXT, vocab_size=VOCAB)
+EMBED = 24  # equal to the text width, as in every released ViT model
 
 
 def captions(pad, end=END, beyond=None):

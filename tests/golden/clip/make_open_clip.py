@@ -191,7 +191,7 @@ def mutants_of(model, options, inputs, config):
                                                    "text_cfg.norm_kwargs.eps": wrong})
     if has_vision and not options.get("resnet"):
         width = config["vision_cfg.width"]
-        wrong = 2 if width == 24 else 4
+        wrong = 2 if width == 16 else 4
         add("vision heads", heads("vision", wrong), set={"vision_cfg.head_width": width // wrong})
         swap("ln_pre and ln_post swapped", norm_pair("visual.ln_pre", "visual.ln_post"))
         swap("the first vision block's norms swapped",
@@ -199,7 +199,7 @@ def mutants_of(model, options, inputs, config):
         add("ln_post lost", identity("visual.ln_post"), lost="visual.ln_post")
     if options.get("resnet"):
         swap("mean and bias of a batch norm swapped",
-             [["visual.layer3.0.bn2.running_mean", "visual.layer3.0.bn2.bias"]])
+             [["visual.layer4.0.bn3.running_mean", "visual.layer4.0.bn3.bias"]])
         swap("mean and variance of a batch norm swapped",
              [["visual.bn3.running_mean", "visual.bn3.running_var"]])
         swap("query and key of the pool swapped",
@@ -209,7 +209,7 @@ def mutants_of(model, options, inputs, config):
             twin.visual.attnpool.num_heads = 4
         add("heads of the pool", pool_heads, set={"vision_cfg.head_width": 16})
     if has_text:
-        wrong = 2 if options.get("text", {}).get("width", 32) == 32 else 4
+        wrong = 4 if "width" in options.get("text", {}) else 2
         add("text heads", heads("text", wrong), set={"text_cfg.heads": wrong})
         swap("the first text block's norms swapped",
              norm_pair(f"{t}transformer.resblocks.0.ln_1", f"{t}transformer.resblocks.0.ln_2"))
@@ -249,7 +249,7 @@ def make(name):
     about, layout, options = CASES[name]
     vision, text, embed = parts(options)
     towers = options.get("towers", ["vision", "text"])
-    model = golden.fill(build(options), f"clip/{name}", gain=2.0 if options.get("resnet") else 1.5,
+    model = golden.fill(build(options), f"clip/{name}", gain=1.2 if options.get("resnet") else 1.5,
                         small=WEAK_EMBEDDING if options.get("weak") else ())
     checkpoint = {k: v for k, v in model.state_dict().items()}
     if options.get("openai"):

@@ -195,7 +195,7 @@ def mutants_of(name, model, config, inputs):
             if wrong != config["norm_eps"]:
                 add(f"eps {wrong:g}", set_eps(wrong), set={"norm_eps": wrong})
     for wrong in (2, 6):
-        if config["qk_norm"] == "none":
+        if config["qk_norm"] == "none" and config["embed_dim"] % wrong == 0:
             add(f"{wrong} heads", set_heads(wrong), set={"num_heads": wrong})
     if config["act"] == "gelu":
         add("quick GELU", set_act(QuickGelu), set={"act": "quick_gelu"})
