@@ -1,0 +1,51 @@
+// PhotoMaker's core half: the version and every size come from the shapes.
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include <tenon/derive.h>
+#include <tenon/family.h>
+
+#include "families/embedded.h"
+
+namespace tenon::models {
+namespace {
+
+constexpr std::int64_t kQformerHeadDim = 128;  // FacePerceiverResampler(dim_head=128)
+
+Derivation derive(const DeriveInput& input) {
+  ConfigBuilder config("photomaker", input);
+  const std::int64_t width = config.read_int("hidden_size");
+  const std::int64_t patch = config.read_int("patch_size");
+  const auto patches = static_cast<double>(std::max<std::int64_t>(0, config.read_int("positions") - 1));
+  config.from_shapes("qformer_perceiver", config.read_bool("qformer_perceiver"));
+  config.from_shapes("image_size", static_cast<std::int64_t>(std::llround(std::sqrt(patches))) * patch);
+  for (const char* key : {"patch_size", "hidden_size", "num_hidden_layers", "intermediate_size", "projection_dim",
+                          "projection_dim_2", "cross_attention_dim"}) {
+    config.from_shapes(key, config.read_int(key));
+  }
+  if (config.config().bool_or("qformer_perceiver", false)) {
+    const std::int64_t cross = config.read_int("cross_attention_dim");
+    config.from_shapes("id_embeddings_dim", config.read_int("id_embeddings_dim"));
+    config.from_shapes("token_hidden", config.read_int("token_hidden"));
+    config.from_shapes("num_tokens", cross > 0 ? config.read_int("token_rows") / cross : 0);
+    config.from_shapes("qformer_depth", config.read_int("qformer_depth"));
+    config.or_default("qformer_heads", std::max<std::int64_t>(1, cross / kQformerHeadDim));
+  }
+  config.choose_variant(config.config().bool_or("qformer_perceiver", false) ? "v2" : "v1");
+  std::vector<Value> heads;
+  for (const std::int64_t head_dim : {64, 32, 16}) {
+    if (width > 0 && width % head_dim == 0) heads.emplace_back(width / head_dim);
+  }
+  config.cannot_tell("num_attention_heads", std::move(heads), true);
+  return config.finish();
+}
+
+}  // namespace
+
+const FamilyTables& photomaker_tables() {
+  static const FamilyTables tables{.name = "photomaker", .yaml = embedded::photomaker_yaml(), .derive = derive};
+  return tables;
+}
+
+}  // namespace tenon::models
