@@ -1,0 +1,16 @@
+// Joins an adapter to the attentions of a UNet by the numbering rule.
+#pragma once
+
+#include <memory>
+
+#include <tenon/error.h>
+#include <tenon/models/ip_adapter/ip_adapter.h>
+#include <tenon/models/unet/unet.h>
+
+namespace tenon::models {
+
+/// Checks the number, the width and the context width of every attention before it changes any (kUsage, TN-PAIR-ATTACH); the
+/// message names the first that does not fit. The adapter's LoRA joins too unless its config says `adapter_lora: ignore`.
+[[nodiscard]] Result<void> attach(const std::shared_ptr<const IpAdapter>& adapter, Unet& unet);
+
+}  // namespace tenon::models
