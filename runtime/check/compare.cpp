@@ -26,7 +26,8 @@ NameIndex index_names(const ModelSpec& expected) {
 
 TensorState state_of(const TensorType& expected, const TensorType& found) {
   if (expected.shape != found.shape) return TensorState::kShape;
-  return dtype_kind(expected.dtype) == dtype_kind(found.dtype) ? TensorState::kMatched : TensorState::kDtype;
+  return dtype_kind(expected.dtype) == dtype_kind(found.dtype) ? TensorState::kMatched
+                                                               : TensorState::kDtype;
 }
 
 bool same_bytes(const TensorEntry& a, const TensorEntry& b) {
@@ -36,8 +37,13 @@ bool same_bytes(const TensorEntry& a, const TensorEntry& b) {
 
 class Comparer {
  public:
-  Comparer(const Checkpoint& checkpoint, const Part& part, const ModelSpec& expected, const Mapped& mapped)
-      : checkpoint_(checkpoint), part_(part), expected_(expected), mapped_(mapped), names_(index_names(expected)) {}
+  Comparer(const Checkpoint& checkpoint, const Part& part, const ModelSpec& expected,
+           const Mapped& mapped)
+      : checkpoint_(checkpoint),
+        part_(part),
+        expected_(expected),
+        mapped_(mapped),
+        names_(index_names(expected)) {}
 
   Comparison run() {
     out_.expected.resize(expected_.tensors.size());
@@ -54,7 +60,9 @@ class Comparer {
  private:
   const TensorEntry& entry(std::uint32_t tensor) const { return checkpoint_.tensors.at(tensor); }
 
-  void use(const std::vector<std::uint32_t>& sources) { used_.insert(sources.begin(), sources.end()); }
+  void use(const std::vector<std::uint32_t>& sources) {
+    used_.insert(sources.begin(), sources.end());
+  }
 
   void place_mapped() {
     for (std::size_t i = 0; i < mapped_.tensors.size(); ++i) {
@@ -75,13 +83,15 @@ class Comparer {
     }
   }
 
-  /// Two file tensors for one tied parameter: either will do if they agree, which only their values can tell.
+  /// Two file tensors for one tied parameter: either will do if they agree, which only their values
+  /// can tell.
   void require_equal(const MappedTensor& a, const MappedTensor& b) {
     if (a.sources.size() != b.sources.size()) return;
     for (std::size_t i = 0; i < a.sources.size(); ++i) {
       const TensorEntry& x = entry(a.sources[i]);
       const TensorEntry& y = entry(b.sources[i]);
-      if (!same_bytes(x, y)) out_.pending.push_back({ValueCondition::Kind::kEqualsTwin, x.name, y.name});
+      if (!same_bytes(x, y))
+        out_.pending.push_back({ValueCondition::Kind::kEqualsTwin, x.name, y.name});
     }
   }
 
@@ -90,7 +100,8 @@ class Comparer {
       const MappingProblem& problem = mapped_.problems[i];
       const auto found = names_.find(problem.target);
       if (found == names_.end()) {
-        for (const std::uint32_t source : problem.sources) homeless_.emplace(source, problem.target);
+        for (const std::uint32_t source : problem.sources)
+          homeless_.emplace(source, problem.target);
         continue;
       }
       use(problem.sources);
@@ -112,15 +123,17 @@ class Comparer {
     for (const std::uint32_t tensor : part_.tensors) {
       if (used_.count(tensor) != 0 || ignored_.count(tensor) != 0) continue;
       const auto target = homeless_.find(tensor);
-      out_.unexpected.push_back({tensor, target == homeless_.end() ? std::string() : target->second, {}});
+      out_.unexpected.push_back(
+          {tensor, target == homeless_.end() ? std::string() : target->second, {}});
     }
     sort_by_name(out_.unexpected);
   }
 
   template <class T>
   void sort_by_name(std::vector<T>& list) const {
-    std::sort(list.begin(), list.end(),
-              [&](const T& a, const T& b) { return natural_less(entry(a.tensor).name, entry(b.tensor).name); });
+    std::sort(list.begin(), list.end(), [&](const T& a, const T& b) {
+      return natural_less(entry(a.tensor).name, entry(b.tensor).name);
+    });
   }
 
   void suggest() {
@@ -189,7 +202,8 @@ class Comparer {
 
 }  // namespace
 
-Comparison compare(const Checkpoint& checkpoint, const Part& part, const ModelSpec& expected, const Mapped& mapped) {
+Comparison compare(const Checkpoint& checkpoint, const Part& part, const ModelSpec& expected,
+                   const Mapped& mapped) {
   return Comparer(checkpoint, part, expected, mapped).run();
 }
 

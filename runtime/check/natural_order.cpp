@@ -18,7 +18,8 @@ std::string_view without_zeros(std::string_view digits) {
   return digits.substr(std::min(digits.find_first_not_of('0'), digits.size() - 1));
 }
 
-/// Negative, zero or positive, as the value of `a` is less than, equal to or greater than that of `b`.
+/// Negative, zero or positive, as the value of `a` is less than, equal to or greater than that of
+/// `b`.
 int compare_numbers(std::string_view a, std::string_view b) {
   const std::string_view x = without_zeros(a);
   const std::string_view y = without_zeros(b);

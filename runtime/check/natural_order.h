@@ -5,7 +5,8 @@
 
 namespace tenon {
 
-/// Runs of digits compare by value, everything else by bytes. A strict weak order; equal only for equal bytes.
+/// Runs of digits compare by value, everything else by bytes. A strict weak order; equal only for
+/// equal bytes.
 [[nodiscard]] bool natural_less(std::string_view a, std::string_view b);
 
 }  // namespace tenon

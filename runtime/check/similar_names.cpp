@@ -12,7 +12,8 @@ namespace {
 constexpr std::size_t kMaxComparisons = 200'000;
 constexpr std::size_t kMaxNameBytes = 256;
 
-/// What two names must share before they are compared letter by letter: their shape and their indices.
+/// What two names must share before they are compared letter by letter: their shape and their
+/// indices.
 using Bucket = std::pair<Shape, std::vector<std::int64_t>>;
 
 std::vector<std::int64_t> indices_of(std::string_view name) {
@@ -23,7 +24,8 @@ std::vector<std::int64_t> indices_of(std::string_view name) {
   return indices;
 }
 
-/// A rename within one segment, or a segment more or less, is near; another naming altogether is not.
+/// A rename within one segment, or a segment more or less, is near; another naming altogether is
+/// not.
 std::size_t nearness_limit(std::string_view a, std::string_view b) {
   return std::max<std::size_t>(3, std::min(a.size(), b.size()) / 3);
 }
@@ -74,7 +76,8 @@ std::vector<std::optional<std::size_t>> pair_similar(const std::vector<NamedShap
       if (++comparisons == kMaxComparisons) break;
     }
   }
-  std::stable_sort(pairs.begin(), pairs.end(), [](const Pair& a, const Pair& b) { return a.distance < b.distance; });
+  std::stable_sort(pairs.begin(), pairs.end(),
+                   [](const Pair& a, const Pair& b) { return a.distance < b.distance; });
   std::vector<std::optional<std::size_t>> partner(left.size());
   std::vector<bool> taken(right.size(), false);
   for (const Pair& pair : pairs) {

@@ -31,13 +31,16 @@ std::vector<Answer> ask_all(const Case& subject) {
 void order(std::vector<Answer>& answers) {
   std::sort(answers.begin(), answers.end(), [](const Answer& a, const Answer& b) {
     if (a.rule->depth != b.rule->depth) return a.rule->depth < b.rule->depth;
-    if (a.cause.explains.size() != b.cause.explains.size()) return a.cause.explains.size() > b.cause.explains.size();
+    if (a.cause.explains.size() != b.cause.explains.size())
+      return a.cause.explains.size() > b.cause.explains.size();
     return std::tie(a.rule->id, a.cause.text) < std::tie(b.rule->id, b.cause.text);
   });
 }
 
-/// What no rule has words for speaks for itself: one entry for each id, in the order of the findings.
-void append_others(const Case& subject, const std::set<std::size_t>& explained, std::vector<Diagnosis>& diagnoses) {
+/// What no rule has words for speaks for itself: one entry for each id, in the order of the
+/// findings.
+void append_others(const Case& subject, const std::set<std::size_t>& explained,
+                   std::vector<Diagnosis>& diagnoses) {
   std::map<std::string, std::size_t> entry_of;
   for (const std::size_t index : refusing(subject, [](const Finding&) { return true; })) {
     if (explained.count(index) != 0) continue;
@@ -61,8 +64,8 @@ std::vector<Diagnosis> diagnose(const Case& subject) {
       if (explained.insert(index).second) fresh.push_back(index);
     }
     if (fresh.empty()) continue;  // a deeper cause says it all
-    diagnoses.push_back(
-        {std::string(answer.rule->id), std::move(answer.cause.text), std::move(answer.cause.remedy), std::move(fresh)});
+    diagnoses.push_back({std::string(answer.rule->id), std::move(answer.cause.text),
+                         std::move(answer.cause.remedy), std::move(fresh)});
   }
   append_others(subject, explained, diagnoses);
   return diagnoses;

@@ -1,12 +1,11 @@
 // Stage "diagnose": the causes behind a refusal, the root cause first.
 #pragma once
 
-#include <vector>
-
 #include <tenon/checkpoint.h>
 #include <tenon/identify.h>
 #include <tenon/policy.h>
 #include <tenon/report.h>
+#include <vector>
 
 #include "runtime/check/compare.h"
 
@@ -25,8 +24,8 @@ struct Case {
   const Comparison* compared = nullptr;
 };
 
-/// Asks every rule. Each refusing finding is folded under exactly one cause; the answer does not depend on the order of
-/// rules, tensors, parts or findings. Empty only when no finding refuses.
+/// Asks every rule. Each refusing finding is folded under exactly one cause; the answer does not
+/// depend on the order of rules, tensors, parts or findings. Empty only when no finding refuses.
 [[nodiscard]] std::vector<Diagnosis> diagnose(const Case& subject);
 
 }  // namespace tenon

@@ -1,6 +1,5 @@
 // The file is another thing than was asked for, or nothing that tenon can build.
 #include <algorithm>
-
 #include <fmt/format.h>
 
 #include "runtime/diagnose/words.h"
@@ -9,11 +8,12 @@
 namespace tenon {
 namespace {
 
-/// Everything that follows from having the wrong thing: all that is said about tensors, config and coverage.
+/// Everything that follows from having the wrong thing: all that is said about tensors, config and
+/// coverage.
 std::vector<std::size_t> with_consequences(const Case& subject, std::vector<std::size_t> root) {
   const auto follow = refusing(subject, [](const Finding& finding) {
-    return is_about_a_tensor(finding) || finding.kind == FindingKind::kConfig || has_id(finding, "TN-COVERAGE") ||
-           has_id(finding, "TN-NOT-BUILT");
+    return is_about_a_tensor(finding) || finding.kind == FindingKind::kConfig ||
+           has_id(finding, "TN-COVERAGE") || has_id(finding, "TN-NOT-BUILT");
   });
   for (const std::size_t index : follow) {
     if (std::find(root.begin(), root.end(), index) == root.end()) root.push_back(index);
@@ -29,34 +29,39 @@ std::vector<std::size_t> with_id(const Case& subject, std::string_view id) {
 std::string file_is(const Case& subject) {
   if (subject.part == nullptr) return what_it_is(subject.identity);
   std::string text = what_it_is(*subject.part);
-  if (!subject.part->evidence.empty()) text += ": " + io::escape(subject.part->evidence[0].text, 160);
+  if (!subject.part->evidence.empty())
+    text += ": " + io::escape(subject.part->evidence[0].text, 160);
   return text;
 }
 
 /// A command that takes the part as what it is; where tenon cannot build it, what to do instead.
 std::string take_it_as_it_is(const Case& subject) {
   if (subject.part == nullptr) return command(subject, "inspect");
-  if (subject.part->buildable) return command(subject, "check", "--as " + shell_quoted(subject.part->family));
-  return subject.part->declined.empty() ? command(subject, "inspect") : io::escape(subject.part->declined, 300);
+  if (subject.part->buildable)
+    return command(subject, "check", "--as " + shell_quoted(subject.part->family));
+  return subject.part->declined.empty() ? command(subject, "inspect")
+                                        : io::escape(subject.part->declined, 300);
 }
 
 std::optional<Cause> another_family(const Case& subject) {
   auto root = with_id(subject, "TN-FAMILY");
   if (root.empty()) return std::nullopt;
   const std::string asked = family_and_variant(subject.request.family, subject.request.variant);
-  return Cause{fmt::format("this is {}; --as asks for {}", file_is(subject), asked), take_it_as_it_is(subject),
-               with_consequences(subject, std::move(root))};
+  return Cause{fmt::format("this is {}; --as asks for {}", file_is(subject), asked),
+               take_it_as_it_is(subject), with_consequences(subject, std::move(root))};
 }
 
 const Evidence* evidence_for(const std::vector<Evidence>& list, const std::string& candidate) {
-  const auto found =
-      std::find_if(list.begin(), list.end(), [&](const Evidence& entry) { return entry.candidate == candidate; });
+  const auto found = std::find_if(list.begin(), list.end(), [&](const Evidence& entry) {
+    return entry.candidate == candidate;
+  });
   return found == list.end() ? nullptr : &*found;
 }
 
 /// Why the file is this variant, or else why it is not the one that was asked for.
 std::string deciding_evidence(const Part& part, const std::string& asked) {
-  const Evidence* decided = evidence_for(part.evidence, family_and_variant(part.family, part.variant));
+  const Evidence* decided =
+      evidence_for(part.evidence, family_and_variant(part.family, part.variant));
   if (decided == nullptr) decided = evidence_for(part.refused, asked);
   return decided == nullptr ? std::string() : fmt::format(" ({})", io::escape(decided->text, 160));
 }
@@ -68,7 +73,8 @@ std::optional<Cause> another_variant(const Case& subject) {
   const std::string is = family_and_variant(subject.part->family, subject.part->variant);
   return Cause{fmt::format("this is {}{}; --as asks for {}", what_it_is(*subject.part),
                            deciding_evidence(*subject.part, asked), asked),
-               command(subject, "check", "--as " + shell_quoted(is)), with_consequences(subject, std::move(root))};
+               command(subject, "check", "--as " + shell_quoted(is)),
+               with_consequences(subject, std::move(root))};
 }
 
 std::optional<Cause> not_what_the_policy_expects(const Case& subject) {
@@ -81,8 +87,9 @@ std::optional<Cause> not_what_the_policy_expects(const Case& subject) {
 std::optional<Cause> recognised_but_not_built(const Case& subject) {
   auto root = with_id(subject, "TN-NOT-BUILT");
   if (root.empty()) return std::nullopt;
-  return Cause{fmt::format("this is {}; tenon recognises it but has no model for it", file_is(subject)),
-               take_it_as_it_is(subject), std::move(root)};
+  return Cause{
+      fmt::format("this is {}; tenon recognises it but has no model for it", file_is(subject)),
+      take_it_as_it_is(subject), std::move(root)};
 }
 
 std::optional<Cause> nothing_known(const Case& subject) {
@@ -90,10 +97,12 @@ std::optional<Cause> nothing_known(const Case& subject) {
   if (root.empty()) return std::nullopt;
   std::string nearest;
   for (const Part& part : subject.identity.parts) {
-    if (!part.nearest.empty()) nearest = "; the nearest known list is " + io::escape(part.nearest, 200);
+    if (!part.nearest.empty())
+      nearest = "; the nearest known list is " + io::escape(part.nearest, 200);
   }
   std::string asked;
-  if (!subject.request.family.empty()) asked = "; --as asks for " + io::escape(subject.request.family);
+  if (!subject.request.family.empty())
+    asked = "; --as asks for " + io::escape(subject.request.family);
   return Cause{fmt::format("none of the {} of this file belong to a layout that tenon knows{}{}",
                            tensors(subject.checkpoint.tensors.size()), nearest, asked),
                command(subject, "ls"), std::move(root)};
@@ -108,11 +117,11 @@ std::optional<Cause> several_candidates(const Case& subject) {
   }
   std::sort(candidates.begin(), candidates.end());
   candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
-  const std::string remedy = candidates.empty()
-                                 ? command(subject, "inspect")
-                                 : command(subject, "check", "--as " + shell_quoted(candidates.front()));
-  return Cause{fmt::format("the names fit more than one model: {}", what_it_is(subject.identity)), remedy,
-               std::move(root)};
+  const std::string remedy =
+      candidates.empty() ? command(subject, "inspect")
+                         : command(subject, "check", "--as " + shell_quoted(candidates.front()));
+  return Cause{fmt::format("the names fit more than one model: {}", what_it_is(subject.identity)),
+               remedy, std::move(root)};
 }
 
 constexpr Rule kRules[] = {

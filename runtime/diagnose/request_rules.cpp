@@ -8,12 +8,14 @@ namespace tenon {
 namespace {
 
 std::optional<Cause> undecided(const Case& subject) {
-  auto explains = refusing(subject, [](const Finding& finding) { return has_id(finding, "TN-UNDECIDABLE"); });
+  auto explains =
+      refusing(subject, [](const Finding& finding) { return has_id(finding, "TN-UNDECIDABLE"); });
   if (explains.empty()) return std::nullopt;
   const Finding& first = subject.findings[explains[0]];
-  return Cause{fmt::format("{}, and nobody said which", io::escape(first.message, 300)),
-               first.remedy.starts_with("--") ? command(subject, "check", first.remedy) : first.remedy,
-               std::move(explains)};
+  return Cause{
+      fmt::format("{}, and nobody said which", io::escape(first.message, 300)),
+      first.remedy.starts_with("--") ? command(subject, "check", first.remedy) : first.remedy,
+      std::move(explains)};
 }
 
 constexpr Rule kRules[] = {

@@ -11,19 +11,20 @@
 
 namespace tenon {
 
-/// How far back in the chain of causes a rule looks: a wrong file explains wrong names, which explain missing tensors.
+/// How far back in the chain of causes a rule looks: a wrong file explains wrong names, which
+/// explain missing tensors.
 enum class Depth {
-  kIdentity,   // another thing altogether
-  kVariant,    // the right thing in another version
-  kPartner,    // two files that do not belong together
-  kEncoding,   // the numbers are packed or scaled in a way that is not undone here
-  kCoverage,   // hardly anything of the model is there
-  kExtent,     // a whole tower, or the end of the file, is absent
-  kSizes,      // head, resolution, channels
-  kConfig,     // depth, width, whatever was set by hand
-  kNames,      // single tensors under other names
-  kTensors,    // single tensors
-  kRequest,    // what the caller has to say and has not said
+  kIdentity,  // another thing altogether
+  kVariant,  // the right thing in another version
+  kPartner,  // two files that do not belong together
+  kEncoding,  // the numbers are packed or scaled in a way that is not undone here
+  kCoverage,  // hardly anything of the model is there
+  kExtent,  // a whole tower, or the end of the file, is absent
+  kSizes,  // head, resolution, channels
+  kConfig,  // depth, width, whatever was set by hand
+  kNames,  // single tensors under other names
+  kTensors,  // single tensors
+  kRequest,  // what the caller has to say and has not said
 };
 
 struct Cause {

@@ -1,9 +1,9 @@
-// The right model in another size: head, resolution, channels, depth, width, and what was set by hand.
+// The right model in another size: head, resolution, channels, depth, width, and what was set by
+// hand.
 #include <algorithm>
+#include <fmt/format.h>
 #include <map>
 #include <set>
-
-#include <fmt/format.h>
 
 #include "runtime/diagnose/words.h"
 #include "runtime/io/text.h"
@@ -28,7 +28,8 @@ std::optional<std::string> asked_key(const Case& subject, std::int64_t number) {
 }
 
 /// Contradictions of these config keys belong to the same cause.
-void add_contradictions(const Case& subject, const std::set<std::string>& keys, std::vector<std::size_t>& explains) {
+void add_contradictions(const Case& subject, const std::set<std::string>& keys,
+                        std::vector<std::size_t>& explains) {
   const auto found = refusing(subject, [&](const Finding& finding) {
     return finding.kind == FindingKind::kConfig && keys.count(finding.target) != 0;
   });
@@ -41,33 +42,38 @@ bool has_two_shapes(const Finding& finding) { return finding.expected && finding
 std::string lenient_with(const Case& subject, const std::string& key) {
   const Value* value = subject.request.asked.find(key);
   return command(subject, "check",
-                 fmt::format("--policy lenient --set {}", shell_quoted(key + "=" + to_string(value ? *value : Value()))));
+                 fmt::format("--policy lenient --set {}",
+                             shell_quoted(key + "=" + to_string(value ? *value : Value()))));
 }
 
 std::optional<Cause> head_changed(const Case& subject) {
   const auto& heads = subject.request.head_prefixes;
   auto explains = refusing(subject, [&](const Finding& finding) {
-    return (finding.kind == FindingKind::kShape || finding.kind == FindingKind::kMissing) && finding.expected &&
-           belongs_to(finding.target, heads);
+    return (finding.kind == FindingKind::kShape || finding.kind == FindingKind::kMissing) &&
+           finding.expected && belongs_to(finding.target, heads);
   });
   const auto sized = std::find_if(explains.begin(), explains.end(), [&](std::size_t index) {
     const Finding& finding = subject.findings[index];
-    return finding.kind == FindingKind::kShape && has_two_shapes(finding) && !finding.expected->shape.empty() &&
-           !finding.found->shape.empty() && finding.expected->shape[0] != finding.found->shape[0];
+    return finding.kind == FindingKind::kShape && has_two_shapes(finding) &&
+           !finding.expected->shape.empty() && !finding.found->shape.empty() &&
+           finding.expected->shape[0] != finding.found->shape[0];
   });
   if (sized == explains.end()) return std::nullopt;
   const Finding& head = subject.findings[*sized];
   const std::int64_t wanted = head.expected->shape[0];
   const auto key = asked_key(subject, wanted);
   if (key) add_contradictions(subject, {*key}, explains);
-  return Cause{fmt::format("the classifier {} has {} classes in the file, the model {}{}", shown_name(head.target),
-                           head.found->shape[0], wanted, key ? fmt::format(" ({}={} was asked for)", *key, wanted) : ""),
+  return Cause{fmt::format("the classifier {} has {} classes in the file, the model {}{}",
+                           shown_name(head.target), head.found->shape[0], wanted,
+                           key ? fmt::format(" ({}={} was asked for)", *key, wanted) : ""),
                key ? lenient_with(subject, *key) : command(subject, "check"), std::move(explains)};
 }
 
 std::string grid_text(const Grid& grid) {
-  const std::string prefix = grid.prefix == 0 ? "" : fmt::format(" behind {} prefix token{}", grid.prefix,
-                                                                 grid.prefix == 1 ? "" : "s");
+  const std::string prefix =
+      grid.prefix == 0
+          ? ""
+          : fmt::format(" behind {} prefix token{}", grid.prefix, grid.prefix == 1 ? "" : "s");
   return fmt::format("{}x{}{}", grid.rows, grid.columns, prefix);
 }
 
@@ -78,19 +84,25 @@ std::optional<Cause> resolution_changed(const Case& subject) {
   std::vector<std::size_t> explains;
   std::string text;
   std::set<std::string> keys;
-  for (const std::size_t index : refusing(subject, [](const Finding& f) { return f.kind == FindingKind::kShape; })) {
+  for (const std::size_t index :
+       refusing(subject, [](const Finding& f) { return f.kind == FindingKind::kShape; })) {
     const Finding& finding = subject.findings[index];
     const auto expected = by_name.find(finding.target);
-    if (expected == by_name.end() || !has_two_shapes(finding) || finding.target.ends_with(".weight")) continue;
-    const auto grids = position_grids(*subject.expected, *expected->second, finding.found->shape, subject.part->config);
+    if (expected == by_name.end() || !has_two_shapes(finding) ||
+        finding.target.ends_with(".weight"))
+      continue;
+    const auto grids = position_grids(*subject.expected, *expected->second, finding.found->shape,
+                                      subject.part->config);
     if (!grids) continue;
     explains.push_back(index);
     if (!text.empty()) continue;
-    text = fmt::format("{} is a table for a grid of {} in the file, the model's is {}", shown_name(finding.target),
-                       grid_text(grids->first), grid_text(grids->second));
+    text =
+        fmt::format("{} is a table for a grid of {} in the file, the model's is {}",
+                    shown_name(finding.target), grid_text(grids->first), grid_text(grids->second));
     for (const Config::Item& item : subject.request.asked.items()) {
       const auto number = item.value.as_int();
-      if (number && *number >= grids->second.rows && *number % grids->second.rows == 0) keys.insert(item.key);
+      if (number && *number >= grids->second.rows && *number % grids->second.rows == 0)
+        keys.insert(item.key);
       if (item.value.as_list() != nullptr) keys.insert(item.key);
     }
   }
@@ -98,10 +110,12 @@ std::optional<Cause> resolution_changed(const Case& subject) {
   add_contradictions(subject, keys, explains);
   std::string asked;
   for (const std::string& key : keys) {
-    asked += fmt::format("{}{}={}", asked.empty() ? "" : ", ", io::escape(key), to_string(*subject.request.asked.find(key)));
+    asked += fmt::format("{}{}={}", asked.empty() ? "" : ", ", io::escape(key),
+                         to_string(*subject.request.asked.find(key)));
   }
   if (!asked.empty()) text += fmt::format(" ({} was asked for)", asked);
-  return Cause{std::move(text), keys.empty() ? command(subject, "check") : lenient_with(subject, *keys.begin()),
+  return Cause{std::move(text),
+               keys.empty() ? command(subject, "check") : lenient_with(subject, *keys.begin()),
                std::move(explains)};
 }
 
@@ -122,8 +136,9 @@ std::optional<Cause> channels_changed(const Case& subject) {
   const auto key = asked_key(subject, wanted);
   if (key) add_contradictions(subject, {*key}, explains);
   const std::int64_t held = conv.found->shape[1];
-  return Cause{fmt::format("{} takes {} input channels in the file, {} in the model{}", shown_name(conv.target), held,
-                           wanted, key ? fmt::format(" ({}={} was asked for)", *key, wanted) : ""),
+  return Cause{fmt::format("{} takes {} input channels in the file, {} in the model{}",
+                           shown_name(conv.target), held, wanted,
+                           key ? fmt::format(" ({}={} was asked for)", *key, wanted) : ""),
                key ? command(subject, "check", fmt::format("--set {}={}", shell_quoted(*key), held))
                    : command(subject, "check"),
                std::move(explains)};
@@ -131,13 +146,15 @@ std::optional<Cause> channels_changed(const Case& subject) {
 
 /// Values set by hand that the shapes deny; the tensors that do not fit follow from them.
 std::optional<Cause> contradicted_config(const Case& subject) {
-  auto explains = refusing(subject, [](const Finding& finding) { return has_id(finding, "TN-CONFIG-CONTRADICTS"); });
+  auto explains = refusing(
+      subject, [](const Finding& finding) { return has_id(finding, "TN-CONFIG-CONTRADICTS"); });
   if (explains.empty()) return std::nullopt;
   std::string text;
   for (const std::size_t index : explains) {
     text += (text.empty() ? "" : "; ") + io::escape(subject.findings[index].message, 160);
   }
-  const auto follow = refusing(subject, [](const Finding& f) { return is_about_a_tensor(f) || has_id(f, "TN-COVERAGE"); });
+  const auto follow = refusing(
+      subject, [](const Finding& f) { return is_about_a_tensor(f) || has_id(f, "TN-COVERAGE"); });
   explains.insert(explains.end(), follow.begin(), follow.end());
   return Cause{std::move(text), command(subject, "check"), std::move(explains)};
 }
@@ -180,8 +197,8 @@ std::optional<Cause> fewer_blocks(const Case& subject) {
   if (explains.empty()) return std::nullopt;
   std::string text;
   for (const std::string& stem : stems) {
-    text += fmt::format("{}the file has {} of {} blocks {}", text.empty() ? "" : "; ", held[stem], needed[stem],
-                        shown_name(stem + "*"));
+    text += fmt::format("{}the file has {} of {} blocks {}", text.empty() ? "" : "; ", held[stem],
+                        needed[stem], shown_name(stem + "*"));
   }
   return Cause{text, command(subject, "check", "-v"), std::move(explains)};
 }

@@ -1,9 +1,8 @@
 // Single tensors: absent, too many, under other names, of another kind.
 #include <algorithm>
+#include <fmt/format.h>
 #include <map>
 #include <set>
-
-#include <fmt/format.h>
 
 #include "runtime/diagnose/words.h"
 #include "runtime/io/text.h"
@@ -29,16 +28,20 @@ std::optional<Cause> under_half(const Case& subject) {
     return has_id(finding, "TN-COVERAGE") || finding.kind == FindingKind::kMissing ||
            finding.kind == FindingKind::kUnexpected;
   });
-  const bool guarded = std::any_of(explains.begin(), explains.end(),
-                                   [&](std::size_t index) { return has_id(subject.findings[index], "TN-COVERAGE"); });
+  const bool guarded = std::any_of(explains.begin(), explains.end(), [&](std::size_t index) {
+    return has_id(subject.findings[index], "TN-COVERAGE");
+  });
   if (!guarded || subject.compared == nullptr || subject.part == nullptr) return std::nullopt;
   const Counts& counts = subject.compared->counts;
-  return Cause{fmt::format("the file has {} of the {} tensors that {} needs, under half of its elements", counts.matched,
-                           counts.expected, what_it_is(*subject.part)),
-               command(subject, "inspect"), std::move(explains)};
+  return Cause{
+      fmt::format("the file has {} of the {} tensors that {} needs, under half of its elements",
+                  counts.matched, counts.expected, what_it_is(*subject.part)),
+      command(subject, "inspect"), std::move(explains)};
 }
 
-std::string first_segment(const std::string& name) { return std::string(split_segments(name).front()); }
+std::string first_segment(const std::string& name) {
+  return std::string(split_segments(name).front());
+}
 
 /// One whole group of names is absent and the others are whole: one tower of two.
 std::optional<Cause> group_absent(const Case& subject) {
@@ -62,51 +65,59 @@ std::optional<Cause> group_absent(const Case& subject) {
   }
   if (absent.empty() || whole == 0) return std::nullopt;
   auto explains = refusing(subject, [&](const Finding& finding) {
-    return finding.kind == FindingKind::kMissing && absent.count(first_segment(finding.target)) != 0;
+    return finding.kind == FindingKind::kMissing &&
+           absent.count(first_segment(finding.target)) != 0;
   });
   if (explains.empty()) return std::nullopt;
   std::vector<std::string> stems;
   for (const std::string& name : absent) stems.push_back(name + ".**");
-  return Cause{fmt::format("all {} of {} are absent and the rest is there: the file holds one part of the model",
-                           tensors(explains.size()), some_names(stems)),
-               command(subject, "inspect"), std::move(explains)};
+  return Cause{
+      fmt::format(
+          "all {} of {} are absent and the rest is there: the file holds one part of the model",
+          tensors(explains.size()), some_names(stems)),
+      command(subject, "inspect"), std::move(explains)};
 }
 
 /// A missing tensor and an unexpected one of the same shape and nearly the same name.
 std::optional<Cause> other_names(const Case& subject) {
-  auto explains = refusing(subject, [](const Finding& finding) { return !finding.did_you_mean.empty(); });
+  auto explains =
+      refusing(subject, [](const Finding& finding) { return !finding.did_you_mean.empty(); });
   const auto first = std::find_if(explains.begin(), explains.end(), [&](std::size_t index) {
     return subject.findings[index].kind == FindingKind::kMissing;
   });
   if (first == explains.end()) return std::nullopt;
-  const auto count = static_cast<std::size_t>(std::count_if(explains.begin(), explains.end(), [&](std::size_t index) {
-    return subject.findings[index].kind == FindingKind::kMissing;
-  }));
+  const auto count = static_cast<std::size_t>(std::count_if(
+      explains.begin(), explains.end(),
+      [&](std::size_t index) { return subject.findings[index].kind == FindingKind::kMissing; }));
   const Finding& renamed = subject.findings[*first];
-  std::string text = fmt::format("{} of the file is probably {} of the model under another name (same shape)",
-                                 shown_name(renamed.did_you_mean), shown_name(renamed.target));
+  std::string text =
+      fmt::format("{} of the file is probably {} of the model under another name (same shape)",
+                  shown_name(renamed.did_you_mean), shown_name(renamed.target));
   if (count > 1) text += fmt::format(", and so are {} more", count - 1);
   return Cause{std::move(text), explain("TN-D-RENAMED"), std::move(explains)};
 }
 
 std::optional<Cause> absent_tensors(const Case& subject) {
-  auto explains = refusing(subject, [](const Finding& finding) { return finding.kind == FindingKind::kMissing; });
+  auto explains = refusing(
+      subject, [](const Finding& finding) { return finding.kind == FindingKind::kMissing; });
   if (explains.empty() || subject.compared == nullptr) return std::nullopt;
-  return Cause{fmt::format("{} that the model needs are not in the file: {}", tensors(explains.size()),
-                           some_names(names_of(subject, explains))),
+  return Cause{fmt::format("{} that the model needs are not in the file: {}",
+                           tensors(explains.size()), some_names(names_of(subject, explains))),
                explain("TN-D-MISSING"), std::move(explains)};
 }
 
 std::optional<Cause> surplus_tensors(const Case& subject) {
-  auto explains = refusing(subject, [](const Finding& finding) { return finding.kind == FindingKind::kUnexpected; });
+  auto explains = refusing(
+      subject, [](const Finding& finding) { return finding.kind == FindingKind::kUnexpected; });
   if (explains.empty()) return std::nullopt;
-  return Cause{fmt::format("the file has {} that the model has no place for: {}", tensors(explains.size()),
-                           some_names(names_of(subject, explains))),
+  return Cause{fmt::format("the file has {} that the model has no place for: {}",
+                           tensors(explains.size()), some_names(names_of(subject, explains))),
                command(subject, "check", "--policy lenient"), std::move(explains)};
 }
 
 std::optional<Cause> other_shapes(const Case& subject) {
-  auto explains = refusing(subject, [](const Finding& finding) { return finding.kind == FindingKind::kShape; });
+  auto explains =
+      refusing(subject, [](const Finding& finding) { return finding.kind == FindingKind::kShape; });
   if (explains.empty()) return std::nullopt;
   const Finding& first = subject.findings[explains[0]];
   std::string text = io::escape(first.message, 300);
@@ -115,7 +126,8 @@ std::optional<Cause> other_shapes(const Case& subject) {
 }
 
 std::optional<Cause> other_kinds(const Case& subject) {
-  auto explains = refusing(subject, [](const Finding& finding) { return finding.kind == FindingKind::kDtype; });
+  auto explains =
+      refusing(subject, [](const Finding& finding) { return finding.kind == FindingKind::kDtype; });
   if (explains.empty()) return std::nullopt;
   std::string text = io::escape(subject.findings[explains[0]].message, 300);
   if (explains.size() > 1) text += fmt::format(", and {} more", explains.size() - 1);
@@ -123,7 +135,8 @@ std::optional<Cause> other_kinds(const Case& subject) {
 }
 
 std::optional<Cause> two_for_one(const Case& subject) {
-  auto explains = refusing(subject, [](const Finding& finding) { return finding.kind == FindingKind::kDuplicate; });
+  auto explains = refusing(
+      subject, [](const Finding& finding) { return finding.kind == FindingKind::kDuplicate; });
   if (explains.empty()) return std::nullopt;
   return Cause{fmt::format("the file holds one tensor of the model twice: {}",
                            io::escape(subject.findings[explains[0]].message, 300)),

@@ -1,7 +1,6 @@
 #include "runtime/diagnose/words.h"
 
 #include <algorithm>
-
 #include <fmt/format.h>
 
 #include "runtime/check/natural_order.h"
@@ -22,7 +21,8 @@ bool is_plain(std::string_view text) {
 
 }  // namespace
 
-std::vector<std::size_t> refusing(const Case& subject, const std::function<bool(const Finding&)>& holds) {
+std::vector<std::size_t> refusing(const Case& subject,
+                                  const std::function<bool(const Finding&)>& holds) {
   std::vector<std::size_t> chosen;
   for (std::size_t i = 0; i < subject.findings.size(); ++i) {
     const Finding& finding = subject.findings[i];
@@ -47,13 +47,16 @@ bool is_about_a_tensor(const Finding& finding) {
 }
 
 std::string family_and_variant(std::string_view family, std::string_view variant) {
-  return variant.empty() ? io::escape(family) : fmt::format("{}/{}", io::escape(family), io::escape(variant));
+  return variant.empty() ? io::escape(family)
+                         : fmt::format("{}/{}", io::escape(family), io::escape(variant));
 }
 
 std::string what_it_is(const Part& part) {
   if (part.family.empty()) return "nothing that tenon knows";
   std::string details;
-  const auto add = [&](std::string text) { details += (details.empty() ? "" : ", ") + std::move(text); };
+  const auto add = [&](std::string text) {
+    details += (details.empty() ? "" : ", ") + std::move(text);
+  };
   if (!part.layout.empty()) add(io::escape(part.layout) + " names");
   if (!part.base.empty()) add("for " + io::escape(part.base));
   if (!part.prefix.empty()) add("under " + io::quoted(part.prefix));
@@ -89,18 +92,22 @@ std::string shell_quoted(std::string_view text) {
 std::string command(const Case& subject, std::string_view verb, std::string_view rest) {
   std::string argument = subject.checkpoint.path;
   const bool has_control_bytes =
-      std::any_of(argument.begin(), argument.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }) ||
+      std::any_of(argument.begin(), argument.end(),
+                  [](char c) { return static_cast<unsigned char>(c) < 0x20; }) ||
       io::find_invalid_utf8(argument).has_value();
   if (has_control_bytes) argument = "CKPT";
-  if (subject.part != nullptr && subject.identity.parts.size() > 1) argument += "::" + subject.part->part;
-  return fmt::format("tenon {} {}{}{}", verb, shell_quoted(argument), rest.empty() ? "" : " ", rest);
+  if (subject.part != nullptr && subject.identity.parts.size() > 1)
+    argument += "::" + subject.part->part;
+  return fmt::format("tenon {} {}{}{}", verb, shell_quoted(argument), rest.empty() ? "" : " ",
+                     rest);
 }
 
 std::string shown_name(std::string_view name) { return io::quoted(name, kNameBytes); }
 
 std::string some_names(const std::vector<std::string>& names) {
   std::vector<std::string> sorted = names;
-  std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return natural_less(a, b); });
+  std::sort(sorted.begin(), sorted.end(),
+            [](const auto& a, const auto& b) { return natural_less(a, b); });
   std::string text;
   for (std::size_t i = 0; i < sorted.size() && i < kNamesShown; ++i) {
     text += (i == 0 ? "" : ", ") + shown_name(sorted[i]);
@@ -109,6 +116,8 @@ std::string some_names(const std::vector<std::string>& names) {
   return text;
 }
 
-std::string tensors(std::size_t count) { return fmt::format("{} tensor{}", count, count == 1 ? "" : "s"); }
+std::string tensors(std::size_t count) {
+  return fmt::format("{} tensor{}", count, count == 1 ? "" : "s");
+}
 
 }  // namespace tenon

@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fmt/format.h>
 #include <utility>
 #include <vector>
-
-#include <fmt/format.h>
 
 #include "runtime/mapping/pattern.h"
 
@@ -45,7 +44,9 @@ std::int64_t prefix_room(const ModelSpec& model, const ExpectedTensor& table) {
   std::int64_t room = 0;
   for (const ExpectedTensor& tensor : model.tensors) {
     const Shape& shape = tensor.type.shape;
-    if (tensor.name == table.name || !is_bare(tensor.name) || shape.empty() || shape.back() != width) continue;
+    if (tensor.name == table.name || !is_bare(tensor.name) || shape.empty() ||
+        shape.back() != width)
+      continue;
     if (shape.size() == 3 && shape[0] == 1) room += std::min(shape[1], kMostPrefixTokens);
     if (shape.size() == 1) ++room;
   }
@@ -63,10 +64,8 @@ std::vector<std::pair<std::int64_t, std::int64_t>> patch_sizes(const ModelSpec& 
 }
 
 /// The model's grid where the config gives height and width apart.
-std::optional<Grid> grid_from_config(const ModelSpec& model,
-                                     const Config& config,
-                                     std::int64_t tokens,
-                                     std::int64_t prefix) {
+std::optional<Grid> grid_from_config(const ModelSpec& model, const Config& config,
+                                     std::int64_t tokens, std::int64_t prefix) {
   for (const Config::Item& item : config.items()) {
     const Value::List* list = item.value.as_list();
     if (list == nullptr || list->size() != 2) continue;
@@ -75,7 +74,8 @@ std::optional<Grid> grid_from_config(const ModelSpec& model,
     if (!height || !width || *height == *width || *height < 1 || *width < 1) continue;
     for (const auto& [rows, columns] : patch_sizes(model)) {
       const Grid grid{prefix, *height / rows, *width / columns};
-      if (grid.rows > 0 && grid.rows < tokens && grid.rows * grid.columns == tokens - prefix) return grid;
+      if (grid.rows > 0 && grid.rows < tokens && grid.rows * grid.columns == tokens - prefix)
+        return grid;
     }
   }
   return std::nullopt;
@@ -150,27 +150,29 @@ tl::expected<std::pair<Grid, Grid>, std::string> position_grids(const ModelSpec&
   }
   if (fits.size() == 1) return fits[0];
   if (fits.empty()) {
-    return cannot(fmt::format("neither {} nor {} positions are a square grid behind the model's prefix tokens",
-                                      old_tokens, new_tokens));
+    return cannot(fmt::format(
+        "neither {} nor {} positions are a square grid behind the model's prefix tokens",
+        old_tokens, new_tokens));
   }
-  return cannot(fmt::format("{} and {} positions are square grids behind {} and behind {} prefix tokens",
-                                    old_tokens, new_tokens, fits[0].first.prefix, fits[1].first.prefix));
+  return cannot(
+      fmt::format("{} and {} positions are square grids behind {} and behind {} prefix tokens",
+                  old_tokens, new_tokens, fits[0].first.prefix, fits[1].first.prefix));
 }
 
-Adapted resize_position_table(const ModelSpec& model,
-                              const ExpectedTensor& expected,
-                              const MappedTensor& mapped,
-                              const Config& config,
+Adapted resize_position_table(const ModelSpec& model, const ExpectedTensor& expected,
+                              const MappedTensor& mapped, const Config& config,
                               const std::string& method) {
   const auto grids = position_grids(model, expected, mapped.type.shape, config);
   if (!grids) return cannot(grids.error());
   const auto& [from, to] = *grids;
-  Expr resized = node(OpKind::kResize, {from.prefix, from.rows, from.columns, to.rows, to.columns}, {mapped.expr});
+  Expr resized = node(OpKind::kResize, {from.prefix, from.rows, from.columns, to.rows, to.columns},
+                      {mapped.expr});
   resized.text = method.empty() || method == "bicubic" ? "bicubic-antialias" : method;
   return resized;
 }
 
-Adapted inflate_channels(const ExpectedTensor& expected, const MappedTensor& mapped, const Fill& with) {
+Adapted inflate_channels(const ExpectedTensor& expected, const MappedTensor& mapped,
+                         const Fill& with) {
   const Shape& to = expected.type.shape;
   Shape from = mapped.type.shape;
   if (to.size() != from.size() || to.size() < 3 || to[1] < 1 || from[1] < 1) {
@@ -178,12 +180,14 @@ Adapted inflate_channels(const ExpectedTensor& expected, const MappedTensor& map
   }
   const std::int64_t channels = std::exchange(from[1], to[1]);
   if (from != to) return cannot("more than the input channels differs");
-  if (std::max(channels, to[1]) > kMostChannels) return cannot("that many channels are not adapted");
+  if (std::max(channels, to[1]) > kMostChannels)
+    return cannot("that many channels are not adapted");
   const bool by_default = with.kind == Fill::Kind::kModuleDefault;
   if (by_default && (channels == kRgb || to[1] == 1)) return as_timm(mapped, channels, to[1]);
   if (to[1] < channels) return node(OpKind::kSlice, {1, 0, to[1]}, {mapped.expr});
   const std::int64_t added = to[1] - channels;
-  if (by_default || with.kind == Fill::Kind::kZeros) return node(OpKind::kPad, {1, 0, added}, {mapped.expr});
+  if (by_default || with.kind == Fill::Kind::kZeros)
+    return node(OpKind::kPad, {1, 0, added}, {mapped.expr});
   TensorType rest{mapped.type.dtype, to};
   rest.shape[1] = added;
   return node(OpKind::kConcat, {1}, {mapped.expr, fill_expression(rest, with)});
@@ -192,7 +196,9 @@ Adapted inflate_channels(const ExpectedTensor& expected, const MappedTensor& map
 Expr fill_expression(const TensorType& type, const Fill& with) {
   Expr filled = node(OpKind::kFill, type.shape, {});
   filled.dtype = type.dtype;
-  filled.value = with.kind == Fill::Kind::kOnes ? 1.0 : with.kind == Fill::Kind::kConstant ? with.value : 0.0;
+  filled.value = with.kind == Fill::Kind::kOnes       ? 1.0
+                 : with.kind == Fill::Kind::kConstant ? with.value
+                                                      : 0.0;
   return filled;
 }
 

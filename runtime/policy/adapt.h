@@ -1,10 +1,10 @@
-// What makes a tensor of another size fit: position tables resized, input channels adapted, the rest filled.
+// What makes a tensor of another size fit: position tables resized, input channels adapted, the
+// rest filled.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
-
 #include <tenon/mapping.h>
 #include <tenon/policy.h>
 #include <tenon/spec.h>
@@ -22,27 +22,28 @@ struct Grid {
   std::int64_t columns = 0;
 };
 
-/// The grids of a position table in the file and in the model. Prefix tokens are those for which both sides are exact
-/// squares and for which the model has room (class, distillation and register tokens of the same width). A grid of the
-/// model that is no square is found from a size of the config that is a list [height, width].
-[[nodiscard]] tl::expected<std::pair<Grid, Grid>, std::string> position_grids(const ModelSpec& model,
-                                                                              const ExpectedTensor& expected,
-                                                                              const Shape& found,
-                                                                              const Config& config);
+/// The grids of a position table in the file and in the model. Prefix tokens are those for which
+/// both sides are exact squares and for which the model has room (class, distillation and register
+/// tokens of the same width). A grid of the model that is no square is found from a size of the
+/// config that is a list [height, width].
+[[nodiscard]] tl::expected<std::pair<Grid, Grid>, std::string> position_grids(
+    const ModelSpec& model, const ExpectedTensor& expected, const Shape& found,
+    const Config& config);
 
 /// `method`: "bicubic" means "bicubic-antialias", as timm resizes; "bilinear", "nearest".
-[[nodiscard]] Adapted resize_position_table(const ModelSpec& model,
-                                            const ExpectedTensor& expected,
-                                            const MappedTensor& mapped,
-                                            const Config& config,
+[[nodiscard]] Adapted resize_position_table(const ModelSpec& model, const ExpectedTensor& expected,
+                                            const MappedTensor& mapped, const Config& config,
                                             const std::string& method);
 
-/// Convolution kernels [out, in, ...] of which only `in` differs. `with` zeros, ones or a constant: for added channels;
-/// channels that the model lacks are cut. `with` the module's default: as timm adapts pretrained stems, when
-/// the file has three channels or the model one (one: the sum; more: repeated and scaled by old / new), else as zeros.
-[[nodiscard]] Adapted inflate_channels(const ExpectedTensor& expected, const MappedTensor& mapped, const Fill& with);
+/// Convolution kernels [out, in, ...] of which only `in` differs. `with` zeros, ones or a constant:
+/// for added channels; channels that the model lacks are cut. `with` the module's default: as timm
+/// adapts pretrained stems, when the file has three channels or the model one (one: the sum; more:
+/// repeated and scaled by old / new), else as zeros.
+[[nodiscard]] Adapted inflate_channels(const ExpectedTensor& expected, const MappedTensor& mapped,
+                                       const Fill& with);
 
-/// A constant of the expected shape; the module's own default is left to build, which has the module.
+/// A constant of the expected shape; the module's own default is left to build, which has the
+/// module.
 [[nodiscard]] Expr fill_expression(const TensorType& type, const Fill& with);
 
 /// The same with a cast behind it, unless it is of that dtype already.

@@ -1,9 +1,8 @@
 #include "runtime/policy/context.h"
 
 #include <algorithm>
-#include <tuple>
-
 #include <fmt/format.h>
+#include <tuple>
 
 #include "runtime/check/natural_order.h"
 #include "runtime/io/text.h"
@@ -19,40 +18,47 @@ bool holds(const std::vector<std::string>& list, std::string_view text) {
 /// A name that the weights cannot tell from the part's variant counts as the same.
 bool is_variant(const Part& part, const std::string& variant) {
   if (part.variant == variant || holds(part.also, variant)) return true;
-  return std::any_of(part.undecidable.begin(), part.undecidable.end(), [&](const Undecidable& entry) {
-    return entry.what == "variant" &&
-           std::find(entry.choices.begin(), entry.choices.end(), Value(variant)) != entry.choices.end();
-  });
+  return std::any_of(
+      part.undecidable.begin(), part.undecidable.end(), [&](const Undecidable& entry) {
+        return entry.what == "variant" && std::find(entry.choices.begin(), entry.choices.end(),
+                                                    Value(variant)) != entry.choices.end();
+      });
 }
 
-std::string_view name_or(std::string_view name, std::string_view otherwise) { return name.empty() ? otherwise : name; }
+std::string_view name_or(std::string_view name, std::string_view otherwise) {
+  return name.empty() ? otherwise : name;
+}
 
 std::string what_it_is(const Part& part) {
   return part.variant.empty() ? std::string(name_or(part.family, "unknown"))
                               : fmt::format("{}/{}", part.family, part.variant);
 }
 
-Finding not_what_was_asked(const Part& part, std::string_view asked_by, std::string_view asked, std::string_view id) {
-  return general_finding(id, FindingKind::kIdentity, Severity::kError,
-                         fmt::format("this is {}; {} asks for {}", what_it_is(part), asked_by, io::escape(asked)),
-                         fmt::format("tenon explain {}", id));
+Finding not_what_was_asked(const Part& part, std::string_view asked_by, std::string_view asked,
+                           std::string_view id) {
+  return general_finding(
+      id, FindingKind::kIdentity, Severity::kError,
+      fmt::format("this is {}; {} asks for {}", what_it_is(part), asked_by, io::escape(asked)),
+      fmt::format("tenon explain {}", id));
 }
 
 }  // namespace
 
-void against_request(std::vector<Finding>& findings, const Part& part, const CheckRequest& request) {
+void against_request(std::vector<Finding>& findings, const Part& part,
+                     const CheckRequest& request) {
   if (request.family.empty()) return;
   if (request.family != part.family) {
     findings.push_back(not_what_was_asked(part, "--as", request.family, "TN-FAMILY"));
   } else if (!request.variant.empty() && !is_variant(part, request.variant)) {
-    findings.push_back(
-        not_what_was_asked(part, "--as", fmt::format("{}/{}", request.family, request.variant), "TN-VARIANT"));
+    findings.push_back(not_what_was_asked(
+        part, "--as", fmt::format("{}/{}", request.family, request.variant), "TN-VARIANT"));
   }
 }
 
 namespace {
 
-void against_expectation(std::vector<Finding>& findings, const Part& part, const PolicyExpect& expect) {
+void against_expectation(std::vector<Finding>& findings, const Part& part,
+                         const PolicyExpect& expect) {
   if (!expect.family.empty() && expect.family != part.family) {
     findings.push_back(not_what_was_asked(part, "the policy", expect.family, "TN-EXPECT"));
   } else if (!expect.variant.empty() && !is_variant(part, expect.variant)) {
@@ -67,17 +73,19 @@ Severity severity_of(const Undecidable& entry, const CheckRequest& request) {
 
 Finding undecided(const Undecidable& entry, const CheckRequest& request) {
   std::string choices;
-  for (const Value& choice : entry.choices) choices += (choices.empty() ? "" : ", ") + io::escape(to_string(choice));
-  return general_finding(
-      "TN-UNDECIDABLE", FindingKind::kConfig, severity_of(entry, request),
-      fmt::format("the weights cannot tell {}{}{}", io::escape(entry.what), choices.empty() ? "" : ": one of ",
-                  choices),
-      entry.set_with);
+  for (const Value& choice : entry.choices)
+    choices += (choices.empty() ? "" : ", ") + io::escape(to_string(choice));
+  return general_finding("TN-UNDECIDABLE", FindingKind::kConfig, severity_of(entry, request),
+                         fmt::format("the weights cannot tell {}{}{}", io::escape(entry.what),
+                                     choices.empty() ? "" : ": one of ", choices),
+                         entry.set_with);
 }
 
-/// With a preset that bends to the file, a contradiction of the config is said; the tensors then decide.
+/// With a preset that bends to the file, a contradiction of the config is said; the tensors then
+/// decide.
 Finding weighed(Finding finding, PolicyBase base) {
-  if (finding.kind == FindingKind::kConfig && finding.severity == Severity::kError && base != PolicyBase::kStrict) {
+  if (finding.kind == FindingKind::kConfig && finding.severity == Severity::kError &&
+      base != PolicyBase::kStrict) {
     finding.severity = Severity::kWarning;
     finding.action = Action::kKeep;
   }
@@ -97,16 +105,16 @@ LoadReport report_head(const Part& part, const Policy& policy) {
   return report;
 }
 
-std::vector<Finding> context_findings(const Identity& identity,
-                                      const Part& part,
-                                      const Policy& policy,
-                                      const CheckRequest& request) {
+std::vector<Finding> context_findings(const Identity& identity, const Part& part,
+                                      const Policy& policy, const CheckRequest& request) {
   std::vector<Finding> findings;
-  for (const Finding& finding : identity.findings) findings.push_back(weighed(finding, policy.base));
+  for (const Finding& finding : identity.findings)
+    findings.push_back(weighed(finding, policy.base));
   for (const Finding& finding : part.findings) findings.push_back(weighed(finding, policy.base));
-  const bool identity_is_contested = std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
-    return finding.kind == FindingKind::kIdentity && finding.severity == Severity::kError;
-  });
+  const bool identity_is_contested =
+      std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
+        return finding.kind == FindingKind::kIdentity && finding.severity == Severity::kError;
+      });
   if (!identity_is_contested) against_request(findings, part, request);
   against_expectation(findings, part, policy.expect);
   for (const Undecidable& entry : part.undecidable) findings.push_back(undecided(entry, request));
@@ -125,8 +133,9 @@ void order_findings(std::vector<Finding>& findings) {
 }
 
 Verdict verdict_of(const LoadReport& report, Severity fail_at) {
-  const bool refused = std::any_of(report.findings.begin(), report.findings.end(),
-                                   [&](const Finding& finding) { return finding.severity >= fail_at; });
+  const bool refused =
+      std::any_of(report.findings.begin(), report.findings.end(),
+                  [&](const Finding& finding) { return finding.severity >= fail_at; });
   if (refused) return Verdict::kRefused;
   return report.counts.waived != 0 ? Verdict::kAcceptedWithWaivers : Verdict::kAccepted;
 }

@@ -1,12 +1,10 @@
 // Stage "decide": what the policy makes of the comparison, as a plan or a refusal.
-#include <tenon/policy.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 #include <map>
 #include <set>
+#include <tenon/policy.h>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "runtime/check/compare.h"
 #include "runtime/check/natural_order.h"
@@ -26,13 +24,8 @@ double elements(const Shape& shape) { return static_cast<double>(numel(shape).va
 
 class Decider {
  public:
-  Decider(const Checkpoint& checkpoint,
-          const Identity& identity,
-          const Part& part,
-          const ModelSpec& expected,
-          const Mapped& mapped,
-          Judge judge,
-          const CheckRequest& request)
+  Decider(const Checkpoint& checkpoint, const Identity& identity, const Part& part,
+          const ModelSpec& expected, const Mapped& mapped, Judge judge, const CheckRequest& request)
       : checkpoint_(checkpoint),
         identity_(identity),
         part_(part),
@@ -49,8 +42,9 @@ class Decider {
     for (Finding& finding : context_findings(identity_, part_, judge_.policy(), request_)) {
       add(std::move(finding));
     }
-    report_.loadable = std::none_of(part_.undecidable.begin(), part_.undecidable.end(),
-                                    [](const Undecidable& entry) { return entry.needed_by_forward; });
+    report_.loadable =
+        std::none_of(part_.undecidable.begin(), part_.undecidable.end(),
+                     [](const Undecidable& entry) { return entry.needed_by_forward; });
     for (std::size_t i = 0; i < expected_.tensors.size(); ++i) decide_expected(i);
     for (const UnexpectedTensor& unexpected : compared_.unexpected) decide_unexpected(unexpected);
     for (const IgnoredTensor& ignored : compared_.ignored) note_derived(ignored);
@@ -64,8 +58,9 @@ class Decider {
 
  private:
   void add(Finding finding) {
-    const bool about_tensors = finding.kind == FindingKind::kMissing || finding.kind == FindingKind::kUnexpected ||
-                               finding.kind == FindingKind::kShape || finding.kind == FindingKind::kDtype;
+    const bool about_tensors =
+        finding.kind == FindingKind::kMissing || finding.kind == FindingKind::kUnexpected ||
+        finding.kind == FindingKind::kShape || finding.kind == FindingKind::kDtype;
     if (about_tensors && finding.action != Action::kRefuse) ++report_.counts.waived;
     report_.findings.push_back(std::move(finding));
   }
@@ -94,7 +89,8 @@ class Decider {
 
   void decide_missing(const ExpectedTensor& expected, const ExpectedState& state) {
     Judgement judgement = judge_.judge(FindingKind::kMissing, expected.name);
-    if (judgement.action == Action::kRefuse && !judgement.by_user && lenient() && sizes_.fills_head(expected)) {
+    if (judgement.action == Action::kRefuse && !judgement.by_user && lenient() &&
+        sizes_.fills_head(expected)) {
       judgement = preset_waiver(Action::kFill);
     }
     add(missing_finding(expected, state, judgement));
@@ -122,8 +118,10 @@ class Decider {
     if (judgement.action == Action::kFill) fill(expected, judgement);
   }
 
-  Adapted adapt(const ExpectedTensor& expected, const MappedTensor& mapped, const Judgement& judgement) const {
-    if (judgement.action == Action::kInflate) return inflate_channels(expected, mapped, judgement.fill);
+  Adapted adapt(const ExpectedTensor& expected, const MappedTensor& mapped,
+                const Judgement& judgement) const {
+    if (judgement.action == Action::kInflate)
+      return inflate_channels(expected, mapped, judgement.fill);
     return resize_position_table(expected_, expected, mapped, part_.config, judgement.method);
   }
 
@@ -136,7 +134,8 @@ class Decider {
 
   void decide_dtype(const ExpectedTensor& expected, const MappedTensor& mapped) {
     Judgement judgement = judge_.judge(FindingKind::kDtype, expected.name);
-    const bool casts = judgement.action == Action::kCast && dtype_kind(mapped.type.dtype) != DTypeKind::kQuantised;
+    const bool casts =
+        judgement.action == Action::kCast && dtype_kind(mapped.type.dtype) != DTypeKind::kQuantised;
     if (!casts) {
       judgement.action = Action::kRefuse;
       judgement.severity = Severity::kError;
@@ -164,25 +163,25 @@ class Decider {
   /// The dtype a tensor is bound in; a rule of the policy wins over the request.
   DType bound_dtype(const ExpectedTensor& expected, DType file) {
     if (dtype_kind(expected.type.dtype) != DTypeKind::kFloat) return expected.type.dtype;
-    const DType wanted = request_.model_dtypes ? expected.type.dtype : request_.dtype.value_or(file);
+    const DType wanted =
+        request_.model_dtypes ? expected.type.dtype : request_.dtype.value_or(file);
     const auto cast = judge_.cast_for(expected.name);
     if (!cast) return dtype_kind(wanted) == DTypeKind::kFloat ? wanted : expected.type.dtype;
     if (cast->action == Action::kCast) return cast->to.value_or(wanted);
     if (wanted != file) {
-      Finding finding = dtype_finding(expected, MappedTensor{expected.name, {}, {}, {file, expected.type.shape}, {}},
-                                      checkpoint_, *cast);
-      finding.message = fmt::format("{} would be cast from {} to {}; {} forbids it", io::quoted(expected.name, 100),
-                                    dtype_name(file), dtype_name(wanted), io::escape(cast->rule));
+      Finding finding = dtype_finding(
+          expected, MappedTensor{expected.name, {}, {}, {file, expected.type.shape}, {}},
+          checkpoint_, *cast);
+      finding.message = fmt::format("{} would be cast from {} to {}; {} forbids it",
+                                    io::quoted(expected.name, 100), dtype_name(file),
+                                    dtype_name(wanted), io::escape(cast->rule));
       add(std::move(finding));
     }
     return file;
   }
 
-  void add_step(const ExpectedTensor& expected,
-                const MappedTensor& mapped,
-                const Expr& expr,
-                const Fill& fill,
-                const std::string& rule) {
+  void add_step(const ExpectedTensor& expected, const MappedTensor& mapped, const Expr& expr,
+                const Fill& fill, const std::string& rule) {
     const DType dtype = bound_dtype(expected, mapped.type.dtype);
     if (dtype_kind(dtype) == DTypeKind::kFloat) ++float_dtypes_[dtype];
     PlanStep step;
@@ -197,7 +196,8 @@ class Decider {
 
     Provenance provenance;
     provenance.target = expected.name;
-    for (const std::uint32_t source : mapped.sources) provenance.from.push_back(checkpoint_.tensors.at(source).name);
+    for (const std::uint32_t source : mapped.sources)
+      provenance.from.push_back(checkpoint_.tensors.at(source).name);
     provenance.ops = describe(step.expr);
     provenance.type = step.type;
     provenance.rule = rule;
@@ -224,15 +224,18 @@ class Decider {
     plan_.steps.push_back(std::move(step));
   }
 
-  /// Filled float tensors are bound in the dtype that most of the file's are, so that one forward takes both.
+  /// Filled float tensors are bound in the dtype that most of the file's are, so that one forward
+  /// takes both.
   void settle_filled_dtypes() {
-    const auto commonest = std::max_element(float_dtypes_.begin(), float_dtypes_.end(),
-                                            [](const auto& a, const auto& b) { return a.second < b.second; });
+    const auto commonest =
+        std::max_element(float_dtypes_.begin(), float_dtypes_.end(),
+                         [](const auto& a, const auto& b) { return a.second < b.second; });
     const bool keep = request_.model_dtypes || commonest == float_dtypes_.end();
     for (std::size_t i = 0; i < plan_.steps.size(); ++i) {
       PlanStep& step = plan_.steps[i];
       if (step.origin != Origin::kFilled) continue;
-      if (!keep && dtype_kind(step.type.dtype) == DTypeKind::kFloat) step.type.dtype = commonest->first;
+      if (!keep && dtype_kind(step.type.dtype) == DTypeKind::kFloat)
+        step.type.dtype = commonest->first;
       step.expr = fill_expression(step.type, step.fill);
       report_.tensors[i].type = step.type;
     }
@@ -257,41 +260,46 @@ class Decider {
       Finding finding = general_finding(
           "TN-PENDING", FindingKind::kValue, Severity::kNote,
           zero ? fmt::format("{} must be zero; load verifies it", io::quoted(condition.source, 100))
-               : fmt::format("{} must equal {}; load verifies it", io::quoted(condition.source, 100),
-                             io::quoted(condition.twin, 100)),
+               : fmt::format("{} must equal {}; load verifies it",
+                             io::quoted(condition.source, 100), io::quoted(condition.twin, 100)),
           {});
       finding.source = condition.source;
       add(std::move(finding));
     }
   }
 
-  /// No policy takes a model most of which the file does not hold; what the caller's own rules fill is not counted.
+  /// No policy takes a model most of which the file does not hold; what the caller's own rules fill
+  /// is not counted.
   void guard_coverage() {
     double total = 0;
     for (const ExpectedTensor& expected : expected_.tensors) total += elements(expected.type.shape);
     const double needed = total - waived_elements_;
     if (total == 0 || (matched_elements_ > 0 && 2 * matched_elements_ >= needed)) return;
-    add(general_finding(
-        "TN-COVERAGE", FindingKind::kPolicy, Severity::kError,
-        fmt::format("only {:.0f} of {:.0f} elements of the model are in the file; no policy accepts under half",
-                    matched_elements_, needed),
-        "tenon explain TN-COVERAGE"));
+    add(general_finding("TN-COVERAGE", FindingKind::kPolicy, Severity::kError,
+                        fmt::format("only {:.0f} of {:.0f} elements of the model are in the file; "
+                                    "no policy accepts under half",
+                                    matched_elements_, needed),
+                        "tenon explain TN-COVERAGE"));
   }
 
-  /// A file decides sizes: what is not filled or adapted by the policy is made of what the file holds.
+  /// A file decides sizes: what is not filled or adapted by the policy is made of what the file
+  /// holds.
   void guard_elements() {
     std::set<std::uint32_t> sources;
-    for (const PlanStep& step : plan_.steps) sources.insert(step.sources.begin(), step.sources.end());
+    for (const PlanStep& step : plan_.steps)
+      sources.insert(step.sources.begin(), step.sources.end());
     double held = 0;
     for (const std::uint32_t source : sources) {
       held += elements(checkpoint_.tensors.at(source).shape);
       plan_.bytes_to_read += checkpoint_.tensors.at(source).bytes;
     }
-    constexpr double kMadeByTables = 16;  // rows that pad, fill or repeat make at most this many times more
+    constexpr double kMadeByTables =
+        16;  // rows that pad, fill or repeat make at most this many times more
     if (made_from_file_ <= kMadeByTables * held) return;
     add(general_finding(
         "TN-ELEMENTS", FindingKind::kShape, Severity::kError,
-        fmt::format("{:.0f} elements of the model would be made of {:.0f} in the file", made_from_file_, held),
+        fmt::format("{:.0f} elements of the model would be made of {:.0f} in the file",
+                    made_from_file_, held),
         "tenon explain TN-ELEMENTS"));
   }
 
@@ -299,8 +307,8 @@ class Decider {
     for (const PolicyRule* rule : judge_.unused()) {
       Finding finding = general_finding(
           "TN-POLICY-UNUSED", FindingKind::kPolicy, Severity::kWarning,
-          fmt::format("rule {} on {} {} decided over nothing", io::escape(rule->text), to_string(rule->on),
-                      io::quoted(rule->key)),
+          fmt::format("rule {} on {} {} decided over nothing", io::escape(rule->text),
+                      to_string(rule->on), io::quoted(rule->key)),
           "tenon explain TN-POLICY-UNUSED");
       finding.rule = rule->text;
       add(std::move(finding));
@@ -310,12 +318,12 @@ class Decider {
   Decision finish() {
     order_findings(report_.findings);
     report_.tensors.insert(report_.tensors.end(), derived_.begin(), derived_.end());
-    std::stable_sort(report_.tensors.begin(), report_.tensors.end(), [](const Provenance& a, const Provenance& b) {
-      return natural_less(a.target, b.target);
-    });
+    std::stable_sort(
+        report_.tensors.begin(), report_.tensors.end(),
+        [](const Provenance& a, const Provenance& b) { return natural_less(a.target, b.target); });
     report_.diagnosis =
-        diagnose({checkpoint_, identity_, request_, report_.findings, judge_.policy().fail_at, &part_, &expected_, &mapped_,
-                  &compared_});
+        diagnose({checkpoint_, identity_, request_, report_.findings, judge_.policy().fail_at,
+                  &part_, &expected_, &mapped_, &compared_});
     report_.verdict = verdict_of(report_, judge_.policy().fail_at);
     Decision decision;
     if (report_.verdict != Verdict::kRefused) decision.plan = std::move(plan_);
@@ -344,20 +352,16 @@ class Decider {
 Decision refused_policy(const Part& part, const Policy& policy, const Error& error) {
   Decision decision;
   decision.report = report_head(part, policy);
-  decision.report.findings = {
-      general_finding(error.code, FindingKind::kPolicy, Severity::kError, error.message, error.remedy)};
+  decision.report.findings = {general_finding(error.code, FindingKind::kPolicy, Severity::kError,
+                                              error.message, error.remedy)};
   decision.report.diagnosis = {{"TN-D-OTHER", error.message, error.remedy, {0}}};
   return decision;
 }
 
 }  // namespace
 
-Decision decide(const Checkpoint& checkpoint,
-                const Identity& identity,
-                const Part& part,
-                const ModelSpec& expected,
-                const Mapped& mapped,
-                const Policy& policy,
+Decision decide(const Checkpoint& checkpoint, const Identity& identity, const Part& part,
+                const ModelSpec& expected, const Mapped& mapped, const Policy& policy,
                 const CheckRequest& request) {
   auto judge = Judge::make(policy);
   if (!judge) return refused_policy(part, policy, judge.error());

@@ -1,8 +1,7 @@
 #include "runtime/policy/findings.h"
 
-#include <utility>
-
 #include <fmt/format.h>
+#include <utility>
 
 #include "runtime/io/text.h"
 
@@ -86,12 +85,13 @@ Finding judged(Finding finding, const Judgement& judgement) {
   return finding;
 }
 
-Finding missing_finding(const ExpectedTensor& expected, const ExpectedState& state, const Judgement& judgement) {
+Finding missing_finding(const ExpectedTensor& expected, const ExpectedState& state,
+                        const Judgement& judgement) {
   Finding finding = about("TN-MISSING", FindingKind::kMissing, expected.name, {});
   finding.expected = expected.type;
   finding.did_you_mean = state.did_you_mean;
-  std::string message =
-      fmt::format("the model needs {}, {}; the file has no tensor for it", quoted(expected.name), type_text(expected.type));
+  std::string message = fmt::format("the model needs {}, {}; the file has no tensor for it",
+                                    quoted(expected.name), type_text(expected.type));
   if (!state.did_you_mean.empty()) {
     message += fmt::format(", but {} of the same shape is left over", quoted(state.did_you_mean));
   }
@@ -99,66 +99,67 @@ Finding missing_finding(const ExpectedTensor& expected, const ExpectedState& sta
   return judged(std::move(finding), judgement);
 }
 
-Finding unexpected_finding(const TensorEntry& tensor,
-                           const UnexpectedTensor& unexpected,
+Finding unexpected_finding(const TensorEntry& tensor, const UnexpectedTensor& unexpected,
                            const Judgement& judgement) {
   Finding finding = about("TN-UNEXPECTED", FindingKind::kUnexpected, {}, tensor.name);
   finding.found = TensorType{tensor.dtype, tensor.shape};
   finding.did_you_mean = unexpected.did_you_mean;
-  std::string message = fmt::format("the file has {}, {}; the model has no place for it", quoted(tensor.name),
-                                    type_text(*finding.found));
-  if (!unexpected.target.empty()) message += fmt::format(" (it would be {})", quoted(unexpected.target));
+  std::string message = fmt::format("the file has {}, {}; the model has no place for it",
+                                    quoted(tensor.name), type_text(*finding.found));
+  if (!unexpected.target.empty())
+    message += fmt::format(" (it would be {})", quoted(unexpected.target));
   if (!unexpected.did_you_mean.empty()) {
-    message += fmt::format(", but {} of the same shape is missing", quoted(unexpected.did_you_mean));
+    message +=
+        fmt::format(", but {} of the same shape is missing", quoted(unexpected.did_you_mean));
   }
   finding.message = one_line(message + what_is_done(judgement));
   return judged(std::move(finding), judgement);
 }
 
-Finding shape_finding(const ExpectedTensor& expected,
-                      const MappedTensor& mapped,
-                      const Checkpoint& checkpoint,
-                      const Judgement& judgement,
+Finding shape_finding(const ExpectedTensor& expected, const MappedTensor& mapped,
+                      const Checkpoint& checkpoint, const Judgement& judgement,
                       std::string_view refusal) {
-  Finding finding = about("TN-SHAPE", FindingKind::kShape, expected.name, first_source(mapped, checkpoint));
+  Finding finding =
+      about("TN-SHAPE", FindingKind::kShape, expected.name, first_source(mapped, checkpoint));
   finding.expected = expected.type;
   finding.found = mapped.type;
-  std::string message = fmt::format("{} has the shape {} in the file (from {}); the model needs {}",
-                                    quoted(expected.name), to_string(mapped.type.shape),
-                                    source_names(mapped.sources, checkpoint), to_string(expected.type.shape));
+  std::string message =
+      fmt::format("{} has the shape {} in the file (from {}); the model needs {}",
+                  quoted(expected.name), to_string(mapped.type.shape),
+                  source_names(mapped.sources, checkpoint), to_string(expected.type.shape));
   if (!refusal.empty()) message += fmt::format("; not adapted: {}", refusal);
   finding.message = one_line(message + what_is_done(judgement));
   return judged(std::move(finding), judgement);
 }
 
-Finding dtype_finding(const ExpectedTensor& expected,
-                      const MappedTensor& mapped,
-                      const Checkpoint& checkpoint,
-                      const Judgement& judgement) {
-  Finding finding = about("TN-DTYPE", FindingKind::kDtype, expected.name, first_source(mapped, checkpoint));
+Finding dtype_finding(const ExpectedTensor& expected, const MappedTensor& mapped,
+                      const Checkpoint& checkpoint, const Judgement& judgement) {
+  Finding finding =
+      about("TN-DTYPE", FindingKind::kDtype, expected.name, first_source(mapped, checkpoint));
   finding.expected = expected.type;
   finding.found = mapped.type;
   finding.message = one_line(fmt::format(
-      "{} holds {} in the file (from {}); the model needs {}, another kind of numbers{}", quoted(expected.name),
-      dtype_name(mapped.type.dtype), source_names(mapped.sources, checkpoint), dtype_name(expected.type.dtype),
+      "{} holds {} in the file (from {}); the model needs {}, another kind of numbers{}",
+      quoted(expected.name), dtype_name(mapped.type.dtype),
+      source_names(mapped.sources, checkpoint), dtype_name(expected.type.dtype),
       what_is_done(judgement)));
   return judged(std::move(finding), judgement);
 }
 
-Finding problem_finding(const ExpectedTensor& expected, const MappingProblem& problem, const Checkpoint& checkpoint) {
-  const std::string source = problem.sources.empty() ? std::string() : checkpoint.tensors.at(problem.sources[0]).name;
-  Finding finding = problem.duplicate ? about("TN-DUPLICATE", FindingKind::kDuplicate, expected.name, source)
-                                      : about("TN-SOURCES", FindingKind::kShape, expected.name, source);
+Finding problem_finding(const ExpectedTensor& expected, const MappingProblem& problem,
+                        const Checkpoint& checkpoint) {
+  const std::string source =
+      problem.sources.empty() ? std::string() : checkpoint.tensors.at(problem.sources[0]).name;
+  Finding finding = problem.duplicate
+                        ? about("TN-DUPLICATE", FindingKind::kDuplicate, expected.name, source)
+                        : about("TN-SOURCES", FindingKind::kShape, expected.name, source);
   finding.expected = expected.type;
   finding.message = one_line(fmt::format("{}: {}", quoted(expected.name), problem.message));
   return judged(std::move(finding), Judgement{});
 }
 
-Finding general_finding(std::string_view id,
-                        FindingKind kind,
-                        Severity severity,
-                        std::string message,
-                        std::string remedy) {
+Finding general_finding(std::string_view id, FindingKind kind, Severity severity,
+                        std::string message, std::string remedy) {
   Finding finding = about(id, kind, {}, {});
   finding.severity = severity;
   finding.action = severity == Severity::kError ? Action::kRefuse : Action::kKeep;

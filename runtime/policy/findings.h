@@ -3,7 +3,6 @@
 
 #include <string>
 #include <string_view>
-
 #include <tenon/checkpoint.h>
 #include <tenon/policy.h>
 #include <tenon/report.h>
@@ -16,30 +15,22 @@ namespace tenon {
 /// The severity, action and rule of a judgement on a finding.
 [[nodiscard]] Finding judged(Finding finding, const Judgement& judgement);
 
-[[nodiscard]] Finding missing_finding(const ExpectedTensor& expected,
-                                      const ExpectedState& state,
+[[nodiscard]] Finding missing_finding(const ExpectedTensor& expected, const ExpectedState& state,
                                       const Judgement& judgement);
 [[nodiscard]] Finding unexpected_finding(const TensorEntry& tensor,
                                          const UnexpectedTensor& unexpected,
                                          const Judgement& judgement);
-/// `refusal` says why an adaption that the policy wants is not possible; empty where none was tried.
-[[nodiscard]] Finding shape_finding(const ExpectedTensor& expected,
-                                    const MappedTensor& mapped,
-                                    const Checkpoint& checkpoint,
-                                    const Judgement& judgement,
+/// `refusal` says why an adaption that the policy wants is not possible; empty where none was
+/// tried.
+[[nodiscard]] Finding shape_finding(const ExpectedTensor& expected, const MappedTensor& mapped,
+                                    const Checkpoint& checkpoint, const Judgement& judgement,
                                     std::string_view refusal);
-[[nodiscard]] Finding dtype_finding(const ExpectedTensor& expected,
-                                    const MappedTensor& mapped,
-                                    const Checkpoint& checkpoint,
-                                    const Judgement& judgement);
-[[nodiscard]] Finding problem_finding(const ExpectedTensor& expected,
-                                      const MappingProblem& problem,
+[[nodiscard]] Finding dtype_finding(const ExpectedTensor& expected, const MappedTensor& mapped,
+                                    const Checkpoint& checkpoint, const Judgement& judgement);
+[[nodiscard]] Finding problem_finding(const ExpectedTensor& expected, const MappingProblem& problem,
                                       const Checkpoint& checkpoint);
 /// A finding about no tensor.
-[[nodiscard]] Finding general_finding(std::string_view id,
-                                      FindingKind kind,
-                                      Severity severity,
-                                      std::string message,
-                                      std::string remedy);
+[[nodiscard]] Finding general_finding(std::string_view id, FindingKind kind, Severity severity,
+                                      std::string message, std::string remedy);
 
 }  // namespace tenon

@@ -6,9 +6,8 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <vector>
-
 #include <tenon/policy.h>
+#include <vector>
 
 #include "runtime/check/compare.h"
 #include "runtime/mapping/pattern.h"
@@ -32,8 +31,9 @@ class Judge {
   /// The error says which rule has which wrong pattern.
   [[nodiscard]] static Result<Judge> make(const Policy& policy);
 
-  /// The first rule on `kind` whose pattern matches the key, else the preset's cell. kShape by the preset comes back
-  /// as refused; what a preset adapts depends on the tensors and is asked of `adapts_sizes` and `fills_shapes`.
+  /// The first rule on `kind` whose pattern matches the key, else the preset's cell. kShape by the
+  /// preset comes back as refused; what a preset adapts depends on the tensors and is asked of
+  /// `adapts_sizes` and `fills_shapes`.
   [[nodiscard]] Judgement judge(FindingKind kind, std::string_view key);
   /// The dtype a rule wants for a float tensor of this name; nullopt where no rule casts it.
   [[nodiscard]] std::optional<Judgement> cast_for(std::string_view key);

@@ -1,9 +1,8 @@
-// Reports where no plan can be made, because it is not settled what the checkpoint is or because tenon has no model.
-#include <tenon/policy.h>
-
+// Reports where no plan can be made, because it is not settled what the checkpoint is or because
+// tenon has no model.
 #include <algorithm>
-
 #include <fmt/format.h>
+#include <tenon/policy.h>
 
 #include "runtime/diagnose/diagnose.h"
 #include "runtime/io/text.h"
@@ -19,23 +18,28 @@ Finding refusal(std::string_view id, std::string message) {
 }
 
 /// What identification itself leaves open.
-void against_status(std::vector<Finding>& findings, const Checkpoint& checkpoint, const Identity& identity) {
+void against_status(std::vector<Finding>& findings, const Checkpoint& checkpoint,
+                    const Identity& identity) {
   if (identity.status == IdentityStatus::kUnknown) {
-    findings.push_back(refusal("TN-UNKNOWN", fmt::format("{} tensors, of no layout that tenon knows",
-                                                         checkpoint.tensors.size())));
+    findings.push_back(refusal(
+        "TN-UNKNOWN",
+        fmt::format("{} tensors, of no layout that tenon knows", checkpoint.tensors.size())));
   } else if (identity.status == IdentityStatus::kAmbiguous) {
     findings.push_back(refusal("TN-AMBIGUOUS", "more than one model explains these names"));
   }
 }
 
 /// No part was chosen: a family that was asked for and that none of them is.
-void against_all_parts(std::vector<Finding>& findings, const Identity& identity, const CheckRequest& request) {
-  const bool is_there = std::any_of(identity.parts.begin(), identity.parts.end(),
-                                    [&](const Part& part) { return part.family == request.family; });
+void against_all_parts(std::vector<Finding>& findings, const Identity& identity,
+                       const CheckRequest& request) {
+  const bool is_there =
+      std::any_of(identity.parts.begin(), identity.parts.end(),
+                  [&](const Part& part) { return part.family == request.family; });
   const bool any_known = std::any_of(identity.parts.begin(), identity.parts.end(),
                                      [](const Part& part) { return !part.family.empty(); });
   if (request.family.empty() || is_there || !any_known) return;
-  findings.push_back(refusal("TN-FAMILY", fmt::format("no part of this file is {}", io::escape(request.family))));
+  findings.push_back(
+      refusal("TN-FAMILY", fmt::format("no part of this file is {}", io::escape(request.family))));
 }
 
 /// The part that a refusal is about where the caller chose none: the only one.
@@ -49,14 +53,13 @@ void against_part(std::vector<Finding>& findings, const Part& part, const CheckR
   against_request(findings, part, request);
   if (part.buildable) return;
   findings.push_back(
-      refusal("TN-NOT-BUILT", fmt::format("tenon recognises {} and has no model for it", io::escape(part.family))));
+      refusal("TN-NOT-BUILT",
+              fmt::format("tenon recognises {} and has no model for it", io::escape(part.family))));
 }
 
 }  // namespace
 
-LoadReport refuse_identity(const Checkpoint& checkpoint,
-                           const Identity& identity,
-                           const Part* part,
+LoadReport refuse_identity(const Checkpoint& checkpoint, const Identity& identity, const Part* part,
                            const CheckRequest& request) {
   part = chosen(identity, part);
   LoadReport report = part == nullptr ? LoadReport{} : report_head(*part, Policy{});
@@ -72,9 +75,11 @@ LoadReport refuse_identity(const Checkpoint& checkpoint,
   against_status(report.findings, checkpoint, identity);
   order_findings(report.findings);
   if (verdict_of(report, Severity::kError) != Verdict::kRefused) {
-    report.findings.insert(report.findings.begin(), refusal("TN-UNKNOWN", "no part of this file can be built"));
+    report.findings.insert(report.findings.begin(),
+                           refusal("TN-UNKNOWN", "no part of this file can be built"));
   }
-  report.diagnosis = diagnose({checkpoint, identity, request, report.findings, Severity::kError, part});
+  report.diagnosis =
+      diagnose({checkpoint, identity, request, report.findings, Severity::kError, part});
   return report;
 }
 

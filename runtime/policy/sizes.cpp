@@ -32,9 +32,7 @@ bool may_be_position_table(const ExpectedTensor& expected) {
 
 }  // namespace
 
-AskedSizes::AskedSizes(const ModelSpec& model,
-                       const Mapped& mapped,
-                       const Comparison& compared,
+AskedSizes::AskedSizes(const ModelSpec& model, const Mapped& mapped, const Comparison& compared,
                        const CheckRequest& request)
     : model_(model), request_(request) {
   for (std::size_t i = 0; i < model.tensors.size(); ++i) {
@@ -66,14 +64,16 @@ bool AskedSizes::fills_head(const ExpectedTensor& expected) const {
   return asked(expected.type.shape[0]);
 }
 
-bool AskedSizes::resizes(const ExpectedTensor& expected, const MappedTensor& mapped, const Config& config) const {
+bool AskedSizes::resizes(const ExpectedTensor& expected, const MappedTensor& mapped,
+                         const Config& config) const {
   if (!may_be_position_table(expected)) return false;
   const auto grids = position_grids(model_, expected, mapped.type.shape, config);
   if (!grids) return false;
   const Grid& to = grids->second;
   const auto numbers = asked_numbers(request_.asked);
   return std::any_of(numbers.begin(), numbers.end(), [&](std::int64_t number) {
-    return number > 0 && (number % to.rows == 0 || number % to.columns == 0) && number >= std::min(to.rows, to.columns);
+    return number > 0 && (number % to.rows == 0 || number % to.columns == 0) &&
+           number >= std::min(to.rows, to.columns);
   });
 }
 

@@ -3,9 +3,8 @@
 
 #include <set>
 #include <string>
-#include <vector>
-
 #include <tenon/policy.h>
+#include <vector>
 
 #include "runtime/check/compare.h"
 #include "runtime/policy/adapt.h"
@@ -15,13 +14,17 @@ namespace tenon {
 /// Answers for one model and one request.
 class AskedSizes {
  public:
-  AskedSizes(const ModelSpec& model, const Mapped& mapped, const Comparison& compared, const CheckRequest& request);
+  AskedSizes(const ModelSpec& model, const Mapped& mapped, const Comparison& compared,
+             const CheckRequest& request);
 
-  /// A declared head, none of whose tensors fits, and whose first dimension is a number that was asked for.
+  /// A declared head, none of whose tensors fits, and whose first dimension is a number that was
+  /// asked for.
   [[nodiscard]] bool fills_head(const ExpectedTensor& expected) const;
   /// A position table whose new grid is that of a size that was asked for.
-  [[nodiscard]] bool resizes(const ExpectedTensor& expected, const MappedTensor& mapped, const Config& config) const;
-  /// The only convolution of which nothing but the input channels differs, to a number that was asked for.
+  [[nodiscard]] bool resizes(const ExpectedTensor& expected, const MappedTensor& mapped,
+                             const Config& config) const;
+  /// The only convolution of which nothing but the input channels differs, to a number that was
+  /// asked for.
   [[nodiscard]] bool inflates(const ExpectedTensor& expected, const MappedTensor& mapped) const;
 
  private:

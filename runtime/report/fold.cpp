@@ -78,11 +78,13 @@ std::vector<Folded> fold(const std::vector<std::string>& names) {
   std::size_t depth = 0;
   for (std::size_t i = 0; i < names.size(); ++i) {
     Entry entry{{}, {i}};
-    for (const std::string_view segment : split_segments(names[i])) entry.segments.emplace_back(segment);
+    for (const std::string_view segment : split_segments(names[i]))
+      entry.segments.emplace_back(segment);
     depth = std::max(depth, entry.segments.size());
     entries.push_back(std::move(entry));
   }
-  for (std::size_t position = depth; position-- > 0;) entries = fold_at(std::move(entries), position);
+  for (std::size_t position = depth; position-- > 0;)
+    entries = fold_at(std::move(entries), position);
   std::vector<Folded> folded;
   for (Entry& entry : entries) {
     std::sort(entry.names.begin(), entry.names.end());

@@ -8,7 +8,8 @@ namespace {
 Json evidence(const std::vector<Evidence>& list, const char* candidate_key, const char* text_key) {
   Json json = Json::array();
   for (const Evidence& entry : list) {
-    json.push_back({{candidate_key, json_text(entry.candidate)}, {text_key, json_text(entry.text)}});
+    json.push_back(
+        {{candidate_key, json_text(entry.candidate)}, {text_key, json_text(entry.text)}});
   }
   return json;
 }
@@ -86,9 +87,11 @@ Json json_tensor(const Checkpoint& checkpoint, const TensorEntry& tensor) {
 }
 
 Json json_counts(const Counts& counts) {
-  return {{"expected", counts.expected},     {"found", counts.found},           {"matched", counts.matched},
-          {"missing", counts.missing},       {"unexpected", counts.unexpected}, {"mismatched", counts.mismatched},
-          {"derived", counts.derived},       {"ignored", counts.ignored},       {"waived", counts.waived}};
+  return {{"expected", counts.expected},     {"found", counts.found},
+          {"matched", counts.matched},       {"missing", counts.missing},
+          {"unexpected", counts.unexpected}, {"mismatched", counts.mismatched},
+          {"derived", counts.derived},       {"ignored", counts.ignored},
+          {"waived", counts.waived}};
 }
 
 Json json_provenance(const std::vector<Provenance>& tensors) {
@@ -143,7 +146,8 @@ void append_report(Json& json, const LoadReport& report) {
 }
 
 bool is_verdict(const Error& error) {
-  return error.report != nullptr && (error.kind == ErrorKind::kRefused || error.kind == ErrorKind::kIdentity);
+  return error.report != nullptr &&
+         (error.kind == ErrorKind::kRefused || error.kind == ErrorKind::kIdentity);
 }
 
 const Error* printed(const std::optional<Error>& error) { return error ? &*error : nullptr; }
@@ -158,7 +162,8 @@ std::string to_json(const Inspection& inspection) {
   if (inspection.identity) {
     for (const Part& part : inspection.identity->parts) json["parts"].push_back(json_part(part));
   }
-  json["findings"] = json_findings(inspection.identity ? all_findings(*inspection.identity) : std::vector<Finding>{});
+  json["findings"] = json_findings(inspection.identity ? all_findings(*inspection.identity)
+                                                       : std::vector<Finding>{});
   json["diagnosis"] = json_diagnosis(inspection.diagnosis);
   return dump(json);
 }
@@ -174,7 +179,8 @@ std::string to_json(const Listing& listing) {
       json["tensors"].push_back(json_tensor(checkpoint, checkpoint.tensors.at(index)));
     }
     for (const InertObject& object : checkpoint.objects) {
-      json["objects"].push_back({{"path", json_text(object.path)}, {"kind", json_text(object.kind)}});
+      json["objects"].push_back(
+          {{"path", json_text(object.path)}, {"kind", json_text(object.kind)}});
     }
   }
   return dump(json);
@@ -206,16 +212,19 @@ std::string to_json(const Comparison& comparison) {
   json["only_in_b"] = texts(comparison.only_in_b);
   json["different"] = Json::array();
   for (const Comparison::Difference& difference : comparison.different) {
-    json["different"].push_back({{"tensor", json_text(difference.tensor)},
-                                 {"what", difference.what},
-                                 {"a", json_text(difference.a)},
-                                 {"b", json_text(difference.b)},
-                                 {"max_abs", difference.max_abs ? Json(*difference.max_abs) : Json()}});
+    json["different"].push_back(
+        {{"tensor", json_text(difference.tensor)},
+         {"what", difference.what},
+         {"a", json_text(difference.a)},
+         {"b", json_text(difference.b)},
+         {"max_abs", difference.max_abs ? Json(*difference.max_abs) : Json()}});
   }
   return dump(json);
 }
 
-std::string to_json(std::string_view verb, const Error& error) { return dump(json_head(verb, &error)); }
+std::string to_json(std::string_view verb, const Error& error) {
+  return dump(json_head(verb, &error));
+}
 
 std::string json_array(const std::vector<std::string>& documents) {
   std::string out = "[";

@@ -5,12 +5,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
-
 #include <tenon/checkpoint.h>
 #include <tenon/error.h>
 #include <tenon/identify.h>
 #include <tenon/report.h>
+#include <vector>
 
 namespace tenon::report {
 
@@ -30,8 +29,8 @@ struct Listing {
   std::optional<Error> error;
 };
 
-/// `check`, `load`, `run` and `convert`. An error of kind kRefused or kIdentity is a verdict and not an error: its
-/// report is printed and "error" stays null.
+/// `check`, `load`, `run` and `convert`. An error of kind kRefused or kIdentity is a verdict and
+/// not an error: its report is printed and "error" stays null.
 struct Outcome {
   std::string path;
   std::optional<LoadReport> report;
@@ -55,7 +54,9 @@ struct Comparison {
   std::vector<std::string> only_in_b;
   std::vector<Difference> different;
   std::optional<Error> error;
-  [[nodiscard]] bool identical() const { return only_in_a.empty() && only_in_b.empty() && different.empty(); }
+  [[nodiscard]] bool identical() const {
+    return only_in_a.empty() && only_in_b.empty() && different.empty();
+  }
 };
 
 [[nodiscard]] std::string to_json(const Inspection& inspection);

@@ -1,7 +1,6 @@
 #include "runtime/report/json_values.h"
 
 #include <map>
-
 #include <tenon/version.h>
 
 #include "runtime/io/text.h"
@@ -9,7 +8,8 @@
 namespace tenon::report {
 namespace {
 
-/// Bytes that are no UTF-8 as `\xNN`; a backslash is doubled, so that two names never look the same.
+/// Bytes that are no UTF-8 as `\xNN`; a backslash is doubled, so that two names never look the
+/// same.
 std::string escape_invalid(std::string_view text) {
   static constexpr char kHex[] = "0123456789abcdef";
   std::string out;
@@ -102,15 +102,14 @@ Json json_checkpoint(std::string_view path, const Checkpoint* checkpoint) {
     files.push_back({{"path", json_text(file.path)}, {"bytes", file.bytes}});
   }
   std::map<std::string, std::uint64_t> counted;
-  for (const TensorEntry& tensor : checkpoint->tensors) ++counted[std::string(listed_dtype(tensor))];
+  for (const TensorEntry& tensor : checkpoint->tensors)
+    ++counted[std::string(listed_dtype(tensor))];
   Json dtypes = Json::object();
   for (const auto& [name, count] : counted) dtypes[json_text(name).get<std::string>()] = count;
-  return {{"path", json_text(checkpoint->path)},
-          {"container", container_name(checkpoint->container)},
-          {"files", std::move(files)},
-          {"tensors", checkpoint->tensors.size()},
-          {"bytes", checkpoint->total_bytes()},
-          {"dtypes", std::move(dtypes)}};
+  return {
+      {"path", json_text(checkpoint->path)}, {"container", container_name(checkpoint->container)},
+      {"files", std::move(files)},           {"tensors", checkpoint->tensors.size()},
+      {"bytes", checkpoint->total_bytes()},  {"dtypes", std::move(dtypes)}};
 }
 
 Json json_head(std::string_view verb, const Error* error) {
@@ -127,9 +126,12 @@ Json json_head(std::string_view verb, const Error* error) {
 }
 
 std::string_view listed_dtype(const TensorEntry& tensor) {
-  return tensor.foreign_type.empty() ? dtype_name(tensor.dtype) : std::string_view(tensor.foreign_type);
+  return tensor.foreign_type.empty() ? dtype_name(tensor.dtype)
+                                     : std::string_view(tensor.foreign_type);
 }
 
-std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 }  // namespace tenon::report

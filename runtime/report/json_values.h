@@ -1,14 +1,13 @@
 // Public values as JSON, shared by the documents.
 #pragma once
 
-#include <string_view>
-#include <vector>
-
 #include <nlohmann/json.hpp>
+#include <string_view>
 #include <tenon/checkpoint.h>
 #include <tenon/error.h>
 #include <tenon/report.h>
 #include <tenon/value.h>
+#include <vector>
 
 namespace tenon::report {
 

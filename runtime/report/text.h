@@ -3,7 +3,6 @@
 
 #include <string>
 #include <string_view>
-
 #include <tenon/error.h>
 
 #include "runtime/report/json.h"
@@ -19,7 +18,8 @@ struct TextOptions {
 [[nodiscard]] std::string to_text(const Inspection& inspection, const TextOptions& options);
 [[nodiscard]] std::string to_text(const Listing& listing, const TextOptions& options);
 /// `verb` is "check", "load", "run" or "convert".
-[[nodiscard]] std::string to_text(std::string_view verb, const Outcome& outcome, const TextOptions& options);
+[[nodiscard]] std::string to_text(std::string_view verb, const Outcome& outcome,
+                                  const TextOptions& options);
 [[nodiscard]] std::string to_text(const Comparison& comparison, const TextOptions& options);
 /// "error: ..." and "  do: ..." where there is a remedy.
 [[nodiscard]] std::string to_text(const Error& error, const TextOptions& options);

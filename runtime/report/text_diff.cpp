@@ -1,5 +1,4 @@
 #include <algorithm>
-
 #include <fmt/format.h>
 
 #include "runtime/report/fold.h"
@@ -11,7 +10,8 @@ namespace {
 
 constexpr std::size_t kShortList = 12;
 
-void append_names(std::string& out, std::string_view label, const std::vector<std::string>& names, bool verbose) {
+void append_names(std::string& out, std::string_view label, const std::vector<std::string>& names,
+                  bool verbose) {
   if (names.empty()) return;
   out += fmt::format("  {} ({}):\n", label, names.size());
   const std::vector<Folded> folded = fold(names);
@@ -19,7 +19,8 @@ void append_names(std::string& out, std::string_view label, const std::vector<st
   for (std::size_t i = 0; i < count; ++i) {
     out += fmt::format("    {} ({})\n", shown(folded[i].pattern), folded[i].names.size());
   }
-  if (count < folded.size()) out += fmt::format("    ... and {} more lines (-v)\n", folded.size() - count);
+  if (count < folded.size())
+    out += fmt::format("    ... and {} more lines (-v)\n", folded.size() - count);
 }
 
 void append_different(std::string& out, const Comparison& comparison, bool verbose) {
@@ -28,12 +29,13 @@ void append_different(std::string& out, const Comparison& comparison, bool verbo
   out += fmt::format("  different ({}):\n", all.size());
   const std::size_t count = verbose ? all.size() : std::min(all.size(), kShortList);
   for (std::size_t i = 0; i < count; ++i) {
-    out += fmt::format("    {}: {}, {} in a, {} in b", shown(all[i].tensor), all[i].what, shown(all[i].a),
-                       shown(all[i].b));
+    out += fmt::format("    {}: {}, {} in a, {} in b", shown(all[i].tensor), all[i].what,
+                       shown(all[i].a), shown(all[i].b));
     if (all[i].max_abs) out += fmt::format(", largest difference {:.3g}", *all[i].max_abs);
     out += "\n";
   }
-  if (count < all.size()) out += fmt::format("    ... and {} more lines (-v)\n", all.size() - count);
+  if (count < all.size())
+    out += fmt::format("    ... and {} more lines (-v)\n", all.size() - count);
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
-#include <map>
-
 #include <fmt/format.h>
+#include <map>
 
 #include "runtime/report/json_values.h"
 #include "runtime/report/text.h"
@@ -35,7 +34,8 @@ std::string checkpoint_line(const Checkpoint& checkpoint, const Paint& paint) {
 /// `label: text` lines, the first few of them unless verbose.
 class Block {
  public:
-  Block(std::string& out, const Paint& paint, bool verbose) : out_(out), paint_(paint), verbose_(verbose) {}
+  Block(std::string& out, const Paint& paint, bool verbose)
+      : out_(out), paint_(paint), verbose_(verbose) {}
 
   void line(std::string_view label, std::string_view text) {
     out_ += fmt::format("    {}: {}\n", paint_(Color::kCyan, label), text);
@@ -43,7 +43,8 @@ class Block {
   void list(std::string_view label, const std::vector<std::string>& texts) {
     const std::size_t count = verbose_ ? texts.size() : std::min(texts.size(), kShortList);
     for (std::size_t i = 0; i < count; ++i) line(label, texts[i]);
-    if (count < texts.size()) line(label, fmt::format("... and {} more (-v)", texts.size() - count));
+    if (count < texts.size())
+      line(label, fmt::format("... and {} more (-v)", texts.size() - count));
   }
 
  private:
@@ -66,7 +67,8 @@ std::string choices(const Undecidable& undecidable) {
 std::string config_line(const Config& config) {
   std::string line;
   for (const Config::Item& item : config.items()) {
-    line += fmt::format("{}{}={}", line.empty() ? "" : " ", shown(item.key), shown(to_string(item.value)));
+    line += fmt::format("{}{}={}", line.empty() ? "" : " ", shown(item.key),
+                        shown(to_string(item.value)));
   }
   return line;
 }
@@ -80,17 +82,19 @@ std::string joined(const std::vector<std::string>& texts) {
 void append_part(std::string& out, const Part& part, const TextOptions& options) {
   const Paint paint(options.color);
   out += fmt::format("  {}: {}, {}, {} parameters", paint(Color::kBold, shown(part.part)),
-                     model_name(part.family, part.variant, part.layout), counted(part.tensors.size(), "tensor"),
-                     short_number(part.parameters));
+                     model_name(part.family, part.variant, part.layout),
+                     counted(part.tensors.size(), "tensor"), short_number(part.parameters));
   if (!part.prefix.empty()) out += ", prefix " + shown(part.prefix);
-  if (!part.family.empty() && !part.buildable) out += ", " + paint(Color::kYellow, "recognised but not built");
+  if (!part.family.empty() && !part.buildable)
+    out += ", " + paint(Color::kYellow, "recognised but not built");
   out += "\n";
 
   Block block(out, paint, options.verbose);
   std::vector<std::string> evidence;
   for (const Evidence& entry : part.evidence) evidence.push_back(shown(entry.text));
   std::vector<std::string> refused;
-  for (const Evidence& entry : part.refused) refused.push_back(shown(entry.candidate) + ": " + shown(entry.text));
+  for (const Evidence& entry : part.refused)
+    refused.push_back(shown(entry.candidate) + ": " + shown(entry.text));
   std::vector<std::string> undecided;
   for (const Undecidable& entry : part.undecidable) undecided.push_back(choices(entry));
   if (part.prefixes.size() > 1) block.line("prefixes", joined(part.prefixes));
@@ -115,8 +119,10 @@ std::string to_text(const Inspection& inspection, const TextOptions& options) {
   std::string out;
   if (inspection.checkpoint) out += checkpoint_line(*inspection.checkpoint, paint);
   for (const Diagnosis& diagnosis : inspection.diagnosis) {
-    out += fmt::format("  {}: {} [{}]\n", paint(Color::kRed, "cause"), shown(diagnosis.cause), diagnosis.id);
-    if (!diagnosis.remedy.empty()) out += fmt::format("  {}: {}\n", paint(Color::kCyan, "do"), diagnosis.remedy);
+    out += fmt::format("  {}: {} [{}]\n", paint(Color::kRed, "cause"), shown(diagnosis.cause),
+                       diagnosis.id);
+    if (!diagnosis.remedy.empty())
+      out += fmt::format("  {}: {}\n", paint(Color::kCyan, "do"), diagnosis.remedy);
   }
   if (!inspection.identity) return out;
   for (const Finding& finding : inspection.identity->findings) {
@@ -129,7 +135,8 @@ std::string to_text(const Inspection& inspection, const TextOptions& options) {
 std::string summary_line(const Inspection& inspection, const TextOptions& options) {
   const Paint paint(options.color);
   const std::string path = shown(inspection.path);
-  if (inspection.error) return fmt::format("{}: {}\n", path, paint(Color::kRed, inspection.error->code));
+  if (inspection.error)
+    return fmt::format("{}: {}\n", path, paint(Color::kRed, inspection.error->code));
   std::string parts;
   if (inspection.identity) {
     for (const Part& part : inspection.identity->parts) {

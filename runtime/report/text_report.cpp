@@ -1,7 +1,6 @@
 #include <algorithm>
-#include <map>
-
 #include <fmt/format.h>
+#include <map>
 
 #include "runtime/report/fold.h"
 #include "runtime/report/text.h"
@@ -54,14 +53,16 @@ std::vector<Group> grouped(const std::vector<const Finding*>& findings) {
 std::string common_type(const Group& group, std::optional<TensorType> Finding::*side) {
   const std::optional<TensorType>& first = group[0]->*side;
   if (!first) return {};
-  const bool agree = std::all_of(group.begin(), group.end(), [&](const Finding* f) { return f->*side == first; });
+  const bool agree =
+      std::all_of(group.begin(), group.end(), [&](const Finding* f) { return f->*side == first; });
   return agree ? shown(*first) : std::string();
 }
 
 std::string types(const Group& group) {
   const std::string expected = common_type(group, &Finding::expected);
   const std::string found = common_type(group, &Finding::found);
-  if (!expected.empty() && !found.empty()) return fmt::format(": {} in the file, {} in the model", found, expected);
+  if (!expected.empty() && !found.empty())
+    return fmt::format(": {} in the file, {} in the model", found, expected);
   if (!expected.empty() || !found.empty()) return ": " + expected + found;
   return {};
 }
@@ -101,7 +102,8 @@ std::string suggestion(const Group& group) {
     names.push_back(finding->did_you_mean);
   }
   const std::vector<Folded> folded = fold(names);
-  return folded.size() == 1 ? fmt::format("; did you mean {}?", shown(folded[0].pattern)) : std::string();
+  return folded.size() == 1 ? fmt::format("; did you mean {}?", shown(folded[0].pattern))
+                            : std::string();
 }
 
 /// One line for every folded name of a group, or the message where there is no name to fold.
@@ -115,13 +117,14 @@ std::vector<std::string> lines_of(const Group& group, const Paint& paint) {
   for (const Folded& folded : fold(names)) {
     Group members;
     for (const std::size_t index : folded.names) members.push_back(group[index]);
-    lines.push_back(fmt::format("{} {} ({}){}{}{}", head, shown(folded.pattern), members.size(), types(members),
-                                decision(first), suggestion(members)));
+    lines.push_back(fmt::format("{} {} ({}){}{}{}", head, shown(folded.pattern), members.size(),
+                                types(members), decision(first), suggestion(members)));
   }
   return lines;
 }
 
-std::vector<std::string> all_lines(const std::vector<const Finding*>& findings, const Paint& paint) {
+std::vector<std::string> all_lines(const std::vector<const Finding*>& findings,
+                                   const Paint& paint) {
   std::vector<std::string> lines;
   for (const Group& group : grouped(findings)) {
     for (std::string& line : lines_of(group, paint)) lines.push_back(std::move(line));
@@ -129,19 +132,18 @@ std::vector<std::string> all_lines(const std::vector<const Finding*>& findings, 
   return lines;
 }
 
-void append_lines(std::string& out,
-                  const std::vector<const Finding*>& findings,
-                  std::size_t limit,
-                  std::string_view indent,
-                  const TextOptions& options) {
+void append_lines(std::string& out, const std::vector<const Finding*>& findings, std::size_t limit,
+                  std::string_view indent, const TextOptions& options) {
   const std::vector<std::string> lines = all_lines(findings, Paint(options.color));
   const std::size_t count = options.verbose ? lines.size() : std::min(lines.size(), limit);
   for (std::size_t i = 0; i < count; ++i) out += fmt::format("{}{}\n", indent, lines[i]);
-  if (count < lines.size()) out += fmt::format("{}... and {} more lines (-v)\n", indent, lines.size() - count);
+  if (count < lines.size())
+    out += fmt::format("{}... and {} more lines (-v)\n", indent, lines.size() - count);
 }
 
 std::string counts_line(const Counts& counts) {
-  std::string line = fmt::format("{} of {} matched", counts.matched, counted(counts.expected, "model tensor"));
+  std::string line =
+      fmt::format("{} of {} matched", counts.matched, counted(counts.expected, "model tensor"));
   const auto add = [&](std::uint64_t count, std::string_view what) {
     if (count != 0) line += fmt::format(", {} {}", count, what);
   };
@@ -165,10 +167,13 @@ std::string head_line(std::string_view path, const LoadReport& report, const Pai
 void append_diagnoses(std::string& out, const LoadReport& report, const TextOptions& options) {
   const Paint paint(options.color);
   for (const Diagnosis& diagnosis : report.diagnosis) {
-    out += fmt::format("  {}: {} [{}]\n", paint(Color::kBold, "cause"), shown(diagnosis.cause), diagnosis.id);
-    if (!diagnosis.remedy.empty()) out += fmt::format("  {}: {}\n", paint(Color::kCyan, "do"), diagnosis.remedy);
+    out += fmt::format("  {}: {} [{}]\n", paint(Color::kBold, "cause"), shown(diagnosis.cause),
+                       diagnosis.id);
+    if (!diagnosis.remedy.empty())
+      out += fmt::format("  {}: {}\n", paint(Color::kCyan, "do"), diagnosis.remedy);
     std::vector<const Finding*> explained;
-    for (const std::size_t index : diagnosis.explains) explained.push_back(&report.findings.at(index));
+    for (const std::size_t index : diagnosis.explains)
+      explained.push_back(&report.findings.at(index));
     append_lines(out, explained, kLinesPerCause, "    ", options);
   }
 }
@@ -198,7 +203,8 @@ std::string operations_line(const LoadReport& report) {
     for (const std::string& op : tensor.ops) ++counts[op];
   }
   std::string line;
-  for (const auto& [op, count] : counts) line += fmt::format("{}{} {}", line.empty() ? "" : ", ", count, shown(op));
+  for (const auto& [op, count] : counts)
+    line += fmt::format("{}{} {}", line.empty() ? "" : ", ", count, shown(op));
   return line;
 }
 
@@ -208,7 +214,8 @@ void append_provenance(std::string& out, const LoadReport& report) {
     for (const std::string& name : tensor.from) from += (from.empty() ? "" : ", ") + shown(name);
     std::string ops;
     for (const std::string& op : tensor.ops) ops += (ops.empty() ? "" : ", ") + shown(op);
-    out += fmt::format("  {} = {}", shown(tensor.target), from.empty() ? std::string(to_string(tensor.origin)) : from);
+    out += fmt::format("  {} = {}", shown(tensor.target),
+                       from.empty() ? std::string(to_string(tensor.origin)) : from);
     if (!ops.empty()) out += " [" + ops + "]";
     out += ", " + shown(tensor.type);
     if (!tensor.rule.empty()) out += ", " + shown(tensor.rule);
@@ -219,13 +226,15 @@ void append_provenance(std::string& out, const LoadReport& report) {
 void append_load(std::string& out, const LoadReport& report) {
   if (report.timings) {
     const Timings& t = *report.timings;
-    out += fmt::format("  seconds: open {:.3f}, plan {:.3f}, read {:.3f}, bind {:.3f}, total {:.3f}; audit {:.3f}\n",
-                       t.open_s, t.plan_s, t.read_s, t.bind_s, t.total_s, t.audit_s);
+    out += fmt::format(
+        "  seconds: open {:.3f}, plan {:.3f}, read {:.3f}, bind {:.3f}, total {:.3f}; audit "
+        "{:.3f}\n",
+        t.open_s, t.plan_s, t.read_s, t.bind_s, t.total_s, t.audit_s);
   }
   if (report.audit) {
     const Audit& a = *report.audit;
-    out += fmt::format("  audit: {}, {} without origin, {} NaN, {} Inf, {} all zero\n", counted(a.tensors, "tensor"),
-                       a.without_origin, a.nan, a.inf, a.all_zero);
+    out += fmt::format("  audit: {}, {} without origin, {} NaN, {} Inf, {} all zero\n",
+                       counted(a.tensors, "tensor"), a.without_origin, a.nan, a.inf, a.all_zero);
   }
 }
 
@@ -244,14 +253,16 @@ std::string to_text(std::string_view verb, const Outcome& outcome, const TextOpt
     const std::string operations = operations_line(*report);
     if (!operations.empty()) out += "  " + operations + "\n";
     if (report->verdict != Verdict::kRefused && verb == "check") {
-      out += fmt::format("  memory to load: host {}, device {}\n", short_bytes(report->memory.host_peak_bytes),
+      out += fmt::format("  memory to load: host {}, device {}\n",
+                         short_bytes(report->memory.host_peak_bytes),
                          short_bytes(report->memory.device_bytes));
     }
     append_load(out, *report);
     if (options.verbose) append_provenance(out, *report);
   }
-  const bool verdict_says_it = report != nullptr && outcome.error &&
-                               (outcome.error->kind == ErrorKind::kRefused || outcome.error->kind == ErrorKind::kIdentity);
+  const bool verdict_says_it =
+      report != nullptr && outcome.error &&
+      (outcome.error->kind == ErrorKind::kRefused || outcome.error->kind == ErrorKind::kIdentity);
   if (outcome.error && !verdict_says_it) out += to_text(*outcome.error, options);
   return out;
 }

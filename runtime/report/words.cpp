@@ -1,7 +1,6 @@
 #include "runtime/report/words.h"
 
 #include <array>
-
 #include <fmt/format.h>
 
 #include "runtime/io/text.h"

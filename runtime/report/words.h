@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-
 #include <tenon/report.h>
 #include <tenon/shape.h>
 
@@ -35,6 +34,7 @@ class Paint {
 /// "1.3 GB", "812 bytes"; decimal units.
 [[nodiscard]] std::string short_bytes(std::uint64_t bytes);
 /// "vit/vit_base_patch16_224 (timm)"; "unknown" where there is no family.
-[[nodiscard]] std::string model_name(std::string_view family, std::string_view variant, std::string_view layout);
+[[nodiscard]] std::string model_name(std::string_view family, std::string_view variant,
+                                     std::string_view layout);
 
 }  // namespace tenon::report
