@@ -43,8 +43,8 @@ TEST(ReportJson, EveryDocumentNamesItsSchemaAndTheRelease) {
 
 TEST(ReportJson, ListsTensorsAsTheFileSpellsThem) {
   const json document = parsed(to_json(Listing{"a.safetensors", two_tensors(), {0}, {}}));
-  const json expected = {{"name", "a"},   {"dtype", "BF16"},          {"shape", {2, 3}},
-                         {"bytes", 12},   {"file", "a.safetensors"}, {"offset", 40}};
+  const json expected = {{"name", "a"}, {"dtype", "BF16"},         {"shape", {2, 3}},
+                         {"bytes", 12}, {"file", "a.safetensors"}, {"offset", 40}};
   EXPECT_EQ(document["tensors"], json::array({expected}));
 }
 
@@ -81,7 +81,8 @@ TEST(ReportJson, HostileTextAnywhereLeavesTheDocumentValid) {
   report.policy = report.part = report.family = report.variant = report.layout = hostile;
   report.config.set(hostile, Value(Value::List{Value(hostile)}));
   Finding finding;
-  finding.id = finding.target = finding.source = finding.rule = finding.message = finding.remedy = hostile;
+  finding.id = finding.target = finding.source = finding.rule = finding.message = finding.remedy =
+      hostile;
   report.findings = {finding};
   report.diagnosis = {{hostile, hostile, hostile, {0}}};
   report.tensors = {{hostile, {hostile}, {hostile}, Origin::kFile, {}, hostile}};
@@ -91,7 +92,8 @@ TEST(ReportJson, HostileTextAnywhereLeavesTheDocumentValid) {
 }
 
 TEST(ReportJson, AnErrorBeforeOpeningStillGivesADocument) {
-  const Error error{ErrorKind::kNotFound, "IO-NOTFOUND", "x: no such file", "check the path", nullptr};
+  const Error error{ErrorKind::kNotFound, "IO-NOTFOUND", "x: no such file", "check the path",
+                    nullptr};
   const json document = parsed(to_json(Inspection{"x", nullptr, {}, {}, error}));
   EXPECT_EQ(document["error"]["code"], "IO-NOTFOUND");
   EXPECT_EQ(document["error"]["remedy"], "check the path");
@@ -144,7 +146,8 @@ TEST(ReportJson, InspectionHoldsEverythingThatIdentifySaid) {
   part.refused = {{"clip", "no text tower"}};
   part.undecidable = {{"num_heads", {Value(8), Value(16)}, "--set num_heads=16", true}};
   Identity identity{IdentityStatus::kIdentified, {part}, {}};
-  const json document = parsed(to_json(Inspection{"a.safetensors", two_tensors(), identity, {}, {}}));
+  const json document =
+      parsed(to_json(Inspection{"a.safetensors", two_tensors(), identity, {}, {}}));
   EXPECT_EQ(document["status"], "identified");
   const json& shown = document["parts"][0];
   EXPECT_EQ(shown["prefix"], "module.");
