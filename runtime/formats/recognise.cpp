@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::uint64_t kHeadBytes = 512;
 constexpr std::uint64_t kEndRecordBytes = 22;
+constexpr std::uint64_t kLargestHeader = 100'000'000;  // of safetensors, by its reference
 constexpr std::uint64_t kMaxCommentBytes = 65'535;
 
 using std::string_view_literals::operator""sv;
@@ -126,7 +127,7 @@ bool is_safetensors(std::string_view head, std::uint64_t size) {
   if (size < 10) return true;  // its reader says how much is missing
   std::uint64_t length = 0;
   for (std::size_t i = 8; i > 0; --i) length = (length << 8) | static_cast<unsigned char>(head[i - 1]);
-  return length <= size - 8 || head[8] == '{';
+  return length <= kLargestHeader || length <= size - 8 || head[8] == '{';
 }
 
 /// An archive with something before its first entry has its end record all the same.
@@ -162,7 +163,7 @@ Result<Kind> recognise(const ByteSource& source) {
   if (is_pickle(head)) return Kind::kPickle;
   if (is_tar(head)) return Kind::kTar;
   if (is_json(head)) return Kind::kJson;
-  if (size != 0 && is_text(head, size <= kHeadBytes)) {
+  if (size > 1 && is_text(head, size <= kHeadBytes)) {
     return foreign(source, head, {0, "", "TS-TEXT", "this is a text file, not a checkpoint", ""});
   }
   if (is_safetensors(head, size)) return Kind::kSafetensors;

@@ -73,15 +73,13 @@ class TorchZipReader {
 
   /// Every entry lies in one folder, which data.pkl is directly in.
   Result<void> find_root() {
+    if (directory_.find("data.pkl") != nullptr) {
+      return refuse("ZP-NO-ROOT", "data.pkl is not in a folder", "torch.save puts everything in one");
+    }
     std::set<std::string> roots;
     for (const ZipEntry& entry : directory_.entries) {
       const auto slash = entry.name.find('/');
-      if (slash == std::string::npos) {
-        if (entry.name == "data.pkl") {
-          return refuse("ZP-NO-ROOT", "data.pkl is not in a folder", "torch.save puts everything in one");
-        }
-        return no_pickle();
-      }
+      if (slash == std::string::npos) return no_pickle();
       roots.insert(entry.name.substr(0, slash + 1));
     }
     if (roots.size() > 1) {

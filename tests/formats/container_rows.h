@@ -1,0 +1,66 @@
+// A row of the hostile-input tables as a test: the spoiled bytes get exactly one verdict, code and place, and the
+// unspoiled bytes beside them are accepted.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <tenon/error.h>
+#include <tenon/limits.h>
+
+#include "runtime/formats/container.h"
+
+namespace tenon::test {
+
+struct ContainerRow {
+  std::string id;     // "ST_091", a letter behind it where a row has several cases
+  std::string bytes;  // the case
+  std::string code;   // empty: accepted. "note:CODE": accepted, and noted
+  std::string place;  // must appear in the message: what was found, and where
+  ErrorKind kind = ErrorKind::kMalformed;
+  Limits limits = {};
+};
+
+inline void PrintTo(const ContainerRow& row, std::ostream* out) { *out << row.id; }
+
+inline Result<formats::Opened> open_bytes(const std::string& bytes, const Limits& limits = {}) {
+  return formats::read_container(*memory_source("case.bin", bytes), limits);
+}
+
+inline bool has_note(const formats::Opened& opened, const std::string& code) {
+  for (const auto& note : opened.listing.notes) {
+    if (note.code == code) return true;
+  }
+  return false;
+}
+
+inline void expect_row(const ContainerRow& row, const std::string& valid) {
+  const auto unspoiled = open_bytes(valid);
+  ASSERT_TRUE(unspoiled) << "the unspoiled file: " << unspoiled.error();
+  const auto opened = open_bytes(row.bytes, row.limits);
+  if (row.code.empty() || row.code.starts_with("note:")) {
+    ASSERT_TRUE(opened) << opened.error();
+    if (!row.code.empty()) {
+      EXPECT_TRUE(has_note(*opened, row.code.substr(5))) << row.code;
+    }
+    return;
+  }
+  ASSERT_FALSE(opened) << "accepted";
+  const Error& error = opened.error();
+  EXPECT_EQ(error.code, row.code) << error.message;
+  EXPECT_EQ(static_cast<int>(error.kind), static_cast<int>(row.kind)) << error.message;
+  EXPECT_NE(error.message.find(row.place), std::string::npos) << error.message << "\nlacks " << row.place;
+  EXPECT_LE(error.message.size(), 512u);
+  EXPECT_TRUE(error.message.starts_with("case.bin: ")) << error.message;
+  EXPECT_TRUE(error.message.ends_with(" [" + row.code + "]")) << error.message;
+  for (const char c : error.message) EXPECT_TRUE(c >= 0x20 && c < 0x7f) << error.message;
+}
+
+class ContainerRows : public testing::TestWithParam<ContainerRow> {};
+
+inline std::string row_name(const testing::TestParamInfo<ContainerRow>& info) { return info.param.id; }
+
+}  // namespace tenon::test
