@@ -93,7 +93,7 @@ std::optional<Cause> recognised_but_not_built(const Case& subject) {
 }
 
 std::optional<Cause> nothing_known(const Case& subject) {
-  auto root = with_id(subject, "TN-UNKNOWN");
+  auto root = with_id(subject, "TN-IDENTITY-UNKNOWN");
   if (root.empty()) return std::nullopt;
   std::string nearest;
   for (const Part& part : subject.identity.parts) {
@@ -108,20 +108,33 @@ std::optional<Cause> nothing_known(const Case& subject) {
                command(subject, "ls"), std::move(root)};
 }
 
-std::optional<Cause> several_candidates(const Case& subject) {
-  auto root = with_id(subject, "TN-AMBIGUOUS");
-  if (root.empty()) return std::nullopt;
-  std::vector<std::string> candidates;
-  for (const Part& part : subject.identity.parts) {
-    if (!part.family.empty()) candidates.push_back(part.family);
+/// The families that identification could not choose between, from labels such as "vit (timm)".
+std::vector<std::string> contesting_families(const Identity& identity) {
+  std::vector<std::string> families;
+  for (const Part& part : identity.parts) {
+    if (!part.family.empty()) families.push_back(part.family);
+    for (const Evidence& entry : part.evidence) {
+      families.push_back(entry.candidate.substr(0, entry.candidate.find_first_of(" /")));
+    }
   }
-  std::sort(candidates.begin(), candidates.end());
-  candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
-  const std::string remedy =
-      candidates.empty() ? command(subject, "inspect")
-                         : command(subject, "check", "--as " + shell_quoted(candidates.front()));
-  return Cause{fmt::format("the names fit more than one model: {}", what_it_is(subject.identity)),
-               remedy, std::move(root)};
+  std::sort(families.begin(), families.end());
+  families.erase(std::unique(families.begin(), families.end()), families.end());
+  return families;
+}
+
+std::optional<Cause> several_candidates(const Case& subject) {
+  auto root = with_id(subject, "TN-IDENTITY-AMBIGUOUS");
+  if (root.empty()) return std::nullopt;
+  const auto families = contesting_families(subject.identity);
+  std::string listed;
+  for (const std::string& family : families) {
+    listed += (listed.empty() ? "" : ", ") + io::escape(family);
+  }
+  return Cause{fmt::format("the names fit more than one model: {}", listed),
+               families.empty()
+                   ? command(subject, "inspect")
+                   : command(subject, "check", "--as " + shell_quoted(families.front())),
+               std::move(root)};
 }
 
 constexpr Rule kRules[] = {

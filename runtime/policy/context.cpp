@@ -84,7 +84,7 @@ Finding undecided(const Undecidable& entry, const CheckRequest& request) {
 /// With a preset that bends to the file, a contradiction of the config is said; the tensors then
 /// decide.
 Finding weighed(Finding finding, PolicyBase base) {
-  if (finding.kind == FindingKind::kConfig && finding.severity == Severity::kError &&
+  if (finding.id == "TN-CONFIG-CONTRADICTS" && finding.severity == Severity::kError &&
       base != PolicyBase::kStrict) {
     finding.severity = Severity::kWarning;
     finding.action = Action::kKeep;

@@ -17,15 +17,20 @@ Finding refusal(std::string_view id, std::string message) {
                          fmt::format("tenon explain {}", id));
 }
 
-/// What identification itself leaves open.
+/// What identification leaves open, unless it has said so itself.
 void against_status(std::vector<Finding>& findings, const Checkpoint& checkpoint,
                     const Identity& identity) {
+  const bool is_said = std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
+    return finding.kind == FindingKind::kIdentity && finding.severity == Severity::kError;
+  });
+  if (is_said) return;
   if (identity.status == IdentityStatus::kUnknown) {
     findings.push_back(refusal(
-        "TN-UNKNOWN",
+        "TN-IDENTITY-UNKNOWN",
         fmt::format("{} tensors, of no layout that tenon knows", checkpoint.tensors.size())));
   } else if (identity.status == IdentityStatus::kAmbiguous) {
-    findings.push_back(refusal("TN-AMBIGUOUS", "more than one model explains these names"));
+    findings.push_back(
+        refusal("TN-IDENTITY-AMBIGUOUS", "more than one model explains these names"));
   }
 }
 
@@ -76,7 +81,7 @@ LoadReport refuse_identity(const Checkpoint& checkpoint, const Identity& identit
   order_findings(report.findings);
   if (verdict_of(report, Severity::kError) != Verdict::kRefused) {
     report.findings.insert(report.findings.begin(),
-                           refusal("TN-UNKNOWN", "no part of this file can be built"));
+                           refusal("TN-IDENTITY-UNKNOWN", "no part of this file can be built"));
   }
   report.diagnosis =
       diagnose({checkpoint, identity, request, report.findings, Severity::kError, part});
@@ -84,7 +89,7 @@ LoadReport refuse_identity(const Checkpoint& checkpoint, const Identity& identit
 }
 
 std::vector<Diagnosis> diagnose_identity(const Checkpoint& checkpoint, const Identity& identity) {
-  std::vector<Finding> findings;
+  std::vector<Finding> findings = identity.findings;
   against_status(findings, checkpoint, identity);
   const CheckRequest request;
   return diagnose({checkpoint, identity, request, findings, Severity::kError});
