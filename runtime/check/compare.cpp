@@ -52,6 +52,7 @@ class Comparer {
     place_problems();
     place_ignored();
     place_rest();
+    find_scales();
     suggest();
     count();
     return std::move(out_);
@@ -134,6 +135,29 @@ class Comparer {
     std::sort(list.begin(), list.end(), [&](const T& a, const T& b) {
       return natural_less(entry(a.tensor).name, entry(b.tensor).name);
     });
+  }
+
+  /// A tensor left over beside an 8-bit weight, in its module or under its name, is taken for the
+  /// scale without which the weight means nothing.
+  void find_scales() {
+    std::map<std::string_view, std::string_view>
+        packed;  // module, or the weight's own name -> weight
+    for (const std::uint32_t tensor : used_) {
+      const TensorEntry& weight = entry(tensor);
+      if (dtype_bits(weight.dtype) != 8 || dtype_kind(weight.dtype) == DTypeKind::kBool) continue;
+      const std::string_view name = weight.name;
+      packed.emplace(name, name);
+      if (const auto dot = name.rfind('.'); dot != name.npos)
+        packed.emplace(name.substr(0, dot), name);
+    }
+    if (packed.empty()) return;
+    for (UnexpectedTensor& unexpected : out_.unexpected) {
+      const std::string_view name = entry(unexpected.tensor).name;
+      const auto dot = name.rfind('.');
+      if (dot == name.npos) continue;
+      const auto beside = packed.find(name.substr(0, dot));
+      if (beside != packed.end()) unexpected.scales = beside->second;
+    }
   }
 
   void suggest() {

@@ -35,6 +35,7 @@ struct UnexpectedTensor {
   std::uint32_t tensor = 0;  // index into Checkpoint::tensors
   std::string target;  // the own name it maps to, where the tables know it
   std::string did_you_mean;  // a missing own name of the same shape
+  std::string scales;        // the name of an 8-bit weight that is used and that this lies beside
 };
 
 struct Comparison {

@@ -137,6 +137,20 @@ std::optional<Cause> several_candidates(const Case& subject) {
                std::move(root)};
 }
 
+std::optional<Cause> wrong_partner(const Case& subject) {
+  auto root = with_id(subject, "TN-PAIR");
+  if (root.empty()) return std::nullopt;
+  std::string text;
+  std::string partners;
+  for (const std::size_t index : root) {
+    text += (text.empty() ? "" : "; ") + io::escape(subject.findings[index].message, 300);
+  }
+  for (const CheckRequest::Partner& partner : subject.request.with) {
+    partners += " " + shell_quoted(partner.path);
+  }
+  return Cause{std::move(text), "tenon inspect" + partners, std::move(root)};
+}
+
 constexpr Rule kRules[] = {
     {"TN-D-FAMILY", Depth::kIdentity, another_family},
     {"TN-D-UNKNOWN", Depth::kIdentity, nothing_known},
@@ -144,6 +158,7 @@ constexpr Rule kRules[] = {
     {"TN-D-EXPECT", Depth::kIdentity, not_what_the_policy_expects},
     {"TN-D-NOT-BUILT", Depth::kVariant, recognised_but_not_built},
     {"TN-D-VARIANT", Depth::kVariant, another_variant},
+    {"TN-D-PAIR", Depth::kPartner, wrong_partner},
 };
 
 }  // namespace

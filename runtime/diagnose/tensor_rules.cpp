@@ -97,6 +97,22 @@ std::optional<Cause> other_names(const Case& subject) {
   return Cause{std::move(text), explain("TN-D-RENAMED"), std::move(explains)};
 }
 
+/// Weights in 8 bits whose scales have no place here, and whatever else is said about them.
+std::optional<Cause> lost_scales(const Case& subject) {
+  auto scales =
+      refusing(subject, [](const Finding& finding) { return has_id(finding, "TN-SCALE"); });
+  if (scales.empty()) return std::nullopt;
+  std::string text =
+      fmt::format("the weights are stored in 8 bits, {} beside them with no place in the model: {}",
+                  tensors(scales.size()), some_names(names_of(subject, scales)));
+  const auto packed = refusing(subject, [](const Finding& finding) {
+    return finding.found && dtype_bits(finding.found->dtype) == 8 &&
+           finding.kind != FindingKind::kUnexpected;
+  });
+  scales.insert(scales.end(), packed.begin(), packed.end());
+  return Cause{std::move(text), explain("TN-D-SCALE"), std::move(scales)};
+}
+
 std::optional<Cause> absent_tensors(const Case& subject) {
   auto explains = refusing(
       subject, [](const Finding& finding) { return finding.kind == FindingKind::kMissing; });
@@ -144,6 +160,7 @@ std::optional<Cause> two_for_one(const Case& subject) {
 }
 
 constexpr Rule kRules[] = {
+    {"TN-D-SCALE", Depth::kEncoding, lost_scales},
     {"TN-D-COVERAGE", Depth::kCoverage, under_half},
     {"TN-D-GROUP", Depth::kExtent, group_absent},
     {"TN-D-RENAMED", Depth::kNames, other_names},

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <tuple>
+#include <utility>
 
 #include "runtime/check/natural_order.h"
 #include "runtime/io/text.h"
 #include "runtime/policy/findings.h"
+#include "runtime/policy/pairs.h"
 
 namespace tenon {
 namespace {
@@ -117,6 +119,7 @@ std::vector<Finding> context_findings(const Identity& identity, const Part& part
       });
   if (!identity_is_contested) against_request(findings, part, request);
   against_expectation(findings, part, policy.expect);
+  for (Finding& finding : pair_findings(part, request)) findings.push_back(std::move(finding));
   for (const Undecidable& entry : part.undecidable) findings.push_back(undecided(entry, request));
   return findings;
 }

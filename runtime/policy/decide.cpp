@@ -147,6 +147,7 @@ class Decider {
   void decide_unexpected(const UnexpectedTensor& unexpected) {
     const TensorEntry& tensor = checkpoint_.tensors.at(unexpected.tensor);
     Judgement judgement = judge_.judge(FindingKind::kUnexpected, tensor.name);
+    if (!unexpected.scales.empty() && !judgement.by_user) judgement = {};
     add(unexpected_finding(tensor, unexpected, judgement));
   }
 

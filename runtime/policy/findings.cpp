@@ -101,11 +101,14 @@ Finding missing_finding(const ExpectedTensor& expected, const ExpectedState& sta
 
 Finding unexpected_finding(const TensorEntry& tensor, const UnexpectedTensor& unexpected,
                            const Judgement& judgement) {
-  Finding finding = about("TN-UNEXPECTED", FindingKind::kUnexpected, {}, tensor.name);
+  const bool is_scale = !unexpected.scales.empty();
+  Finding finding =
+      about(is_scale ? "TN-SCALE" : "TN-UNEXPECTED", FindingKind::kUnexpected, {}, tensor.name);
   finding.found = TensorType{tensor.dtype, tensor.shape};
   finding.did_you_mean = unexpected.did_you_mean;
   std::string message = fmt::format("the file has {}, {}; the model has no place for it",
                                     quoted(tensor.name), type_text(*finding.found));
+  if (is_scale) message += fmt::format(", and {} would lose its scale", quoted(unexpected.scales));
   if (!unexpected.target.empty())
     message += fmt::format(" (it would be {})", quoted(unexpected.target));
   if (!unexpected.did_you_mean.empty()) {

@@ -8,6 +8,7 @@
 #include "runtime/io/text.h"
 #include "runtime/policy/context.h"
 #include "runtime/policy/findings.h"
+#include "runtime/policy/pairs.h"
 
 namespace tenon {
 namespace {
@@ -56,6 +57,7 @@ void against_part(std::vector<Finding>& findings, const Part& part, const CheckR
   findings.insert(findings.end(), part.findings.begin(), part.findings.end());
   if (part.family.empty()) return;
   against_request(findings, part, request);
+  for (Finding& finding : pair_findings(part, request)) findings.push_back(std::move(finding));
   if (part.buildable) return;
   findings.push_back(
       refusal("TN-NOT-BUILT",

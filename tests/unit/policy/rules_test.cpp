@@ -321,6 +321,75 @@ TEST(Request, AContradictedConfigIsAnErrorInStrictOnly) {
   EXPECT_EQ(subject.decide().report.verdict, Verdict::kAccepted);
 }
 
+TEST(Scales, AScaleBesideAnEightBitWeightIsNeverDroppedByAPreset) {
+  for (const char* preset : {"strict", "lenient", "hf-like", "ignore_mismatched_sizes"}) {
+    CheckCase subject({{"a.weight", {64}, DType::kF8E4M3}, {"a.scale_weight", {}}},
+                      {{"a.weight", {64}}});
+    subject.policy = policy_preset(preset).value();
+    const Decision decision = subject.decide();
+    EXPECT_EQ(decision.report.verdict, Verdict::kRefused) << preset;
+    EXPECT_EQ(with_id(decision.report, "TN-SCALE").at(0).source, "a.scale_weight");
+    EXPECT_EQ(decision.report.diagnosis.at(0).id, "TN-D-SCALE");
+  }
+}
+
+TEST(Scales, ARuleThatNamesItDropsIt) {
+  CheckCase subject({{"a.weight", {64}, DType::kF8E4M3}, {"a.scale_input", {}}},
+                    {{"a.weight", {64}}});
+  subject.policy.allow_unexpected("a.scale_input");
+  EXPECT_EQ(subject.decide().report.verdict, Verdict::kAcceptedWithWaivers);
+}
+
+TEST(Scales, EightBitWeightsWithoutScalesAreTakenAsTheyAre) {
+  const CheckCase subject({{"a.weight", {64}, DType::kF8E4M3}}, {{"a.weight", {64}}});
+  EXPECT_EQ(subject.decide().report.verdict, Verdict::kAccepted);
+}
+
+CheckRequest::Partner partner(const char* role, const Part& part) {
+  return {role, "partner.safetensors", nullptr, &part};
+}
+
+TEST(Pairs, APartForAnotherBaseIsRefused) {
+  CheckCase subject(small_vit(), small_vit());
+  subject.part().base = "sdxl";
+  Part base;
+  base.family = "unet";
+  base.variant = "sd1";
+  subject.request.with = {partner("base", base)};
+  const Decision decision = subject.decide();
+  EXPECT_EQ(decision.report.verdict, Verdict::kRefused);
+  EXPECT_EQ(decision.report.diagnosis.at(0).id, "TN-D-PAIR");
+  const std::string& message = with_id(decision.report, "TN-PAIR").at(0).message;
+  EXPECT_THAT(message, testing::AllOf(testing::HasSubstr("sdxl"), testing::HasSubstr("unet/sd1")));
+  base.variant = "sdxl";
+  EXPECT_EQ(subject.decide().report.verdict, Verdict::kAccepted);
+}
+
+TEST(Pairs, AnEncoderOfAnotherWidthIsRefused) {
+  CheckCase subject(small_vit(), small_vit());
+  subject.part().config.set("projection", "resampler");
+  subject.part().config.set("embeddings_dim", 1280);
+  Part encoder;
+  encoder.family = "clip";
+  encoder.variant = "vit-bigg-14";
+  encoder.config.set("vision_cfg.width", 1664);
+  encoder.config.set("embed_dim", 1280);
+  subject.request.with = {partner("image_encoder", encoder)};
+  EXPECT_EQ(with_id(subject.decide().report, "TN-PAIR").size(), 1u);
+  subject.part().config.set("projection", "linear");
+  EXPECT_EQ(subject.decide().report.verdict, Verdict::kAccepted);
+}
+
+TEST(Pairs, AnImageEncoderBelongsToNoBase) {
+  CheckCase subject(small_vit(), small_vit());
+  subject.part().base = "sdxl";
+  Part encoder;
+  encoder.family = "clip";
+  encoder.variant = "vit-h-14";
+  subject.request.with = {partner("image_encoder", encoder)};
+  EXPECT_EQ(subject.decide().report.verdict, Verdict::kAccepted);
+}
+
 TEST(Reports, EveryTargetHasAnOriginOnSuccess) {
   CheckCase subject(
       with(without(small_vit(), "head.bias"), {"harmless.position_ids", {1, 17}, DType::kI64}),

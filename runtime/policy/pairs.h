@@ -1,0 +1,13 @@
+// Whether files that are given together belong together, as far as their shapes tell.
+#pragma once
+
+#include <vector>
+
+#include <tenon/policy.h>
+
+namespace tenon {
+
+/// One finding (TN-PAIR, an error) for each partner that does not fit the part; it names both sides.
+[[nodiscard]] std::vector<Finding> pair_findings(const Part& part, const CheckRequest& request);
+
+}  // namespace tenon
