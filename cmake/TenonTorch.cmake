@@ -38,4 +38,5 @@ set_target_properties(tenon_nn tenon_models PROPERTIES CXX_VISIBILITY_PRESET def
 
 tenon_library(tenon tenon)
 target_link_libraries(tenon
-  PUBLIC $<INSTALL_INTERFACE:tenon::core> $<INSTALL_INTERFACE:tenon::libtorch>)
+  PUBLIC $<INSTALL_INTERFACE:tenon::core> $<INSTALL_INTERFACE:tenon::libtorch>
+  PRIVATE ZLIB::ZLIB)

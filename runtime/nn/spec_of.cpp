@@ -2,16 +2,17 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <stdexcept>
 #include <string>
 #include <unordered_map>
 #include <utility>
 
+#include "runtime/check/natural_order.h"
+
 namespace tenon {
 namespace {
 
-constexpr std::array<std::pair<DType, at::ScalarType>, 18> kTypes{{
+constexpr std::array<std::pair<DType, at::ScalarType>, 21> kTypes{{
     {DType::kBool, at::kBool},
     {DType::kU8, at::kByte},
     {DType::kI8, at::kChar},
@@ -30,30 +31,10 @@ constexpr std::array<std::pair<DType, at::ScalarType>, 18> kTypes{{
     {DType::kC128, at::kComplexDouble},
     {DType::kF8E4M3, at::kFloat8_e4m3fn},
     {DType::kF8E5M2, at::kFloat8_e5m2},
+    {DType::kF8E4M3Fnuz, at::kFloat8_e4m3fnuz},
+    {DType::kF8E5M2Fnuz, at::kFloat8_e5m2fnuz},
+    {DType::kF8E8M0, at::kFloat8_e8m0fnu},
 }};
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-/// Runs of digits compare as numbers: "blocks.2" before "blocks.10".
-bool natural_less(const std::string& a, const std::string& b) {
-  std::size_t i = 0;
-  std::size_t j = 0;
-  while (i < a.size() && j < b.size()) {
-    if (!is_digit(a[i]) || !is_digit(b[j])) {
-      if (a[i] != b[j]) return static_cast<unsigned char>(a[i]) < static_cast<unsigned char>(b[j]);
-      ++i, ++j;
-      continue;
-    }
-    const auto end_of = [](const std::string& s, std::size_t from) {
-      return std::find_if_not(s.begin() + static_cast<std::ptrdiff_t>(from), s.end(), is_digit) - s.begin();
-    };
-    const auto x = a.substr(i, static_cast<std::size_t>(end_of(a, i)) - i);
-    const auto y = b.substr(j, static_cast<std::size_t>(end_of(b, j)) - j);
-    if (x != y) return x.size() != y.size() ? x.size() < y.size() : x < y;
-    i += x.size(), j += y.size();
-  }
-  return a.size() - i < b.size() - j;
-}
 
 }  // namespace
 

@@ -18,7 +18,7 @@ namespace tenon {
 /// tenon's name for a LibTorch dtype and back; throws std::invalid_argument where there is no counterpart.
 [[nodiscard]] DType dtype_of(at::ScalarType type);
 [[nodiscard]] at::ScalarType scalar_type_of(DType dtype);
-/// False where LibTorch has no dtype for it (F6, fnuz scales, quantised storages): such a tensor is listed, never bound.
+/// False where LibTorch has no dtype for it (F4, F6, quantised storages): such a tensor is listed, never bound.
 [[nodiscard]] bool has_scalar_type(DType dtype);
 
 }  // namespace tenon

@@ -1,0 +1,79 @@
+#include "runtime/build/choose_part.h"
+
+#include <algorithm>
+#include <functional>
+#include <vector>
+
+#include "runtime/io/text.h"
+
+namespace tenon::loading {
+namespace {
+
+using Indices = std::vector<std::size_t>;
+
+Indices where(const Identity& identity, const Indices& among, const std::function<bool(const Part&)>& holds) {
+  Indices found;
+  std::copy_if(among.begin(), among.end(), std::back_inserter(found), [&](auto i) { return holds(identity.parts[i]); });
+  return found;
+}
+
+std::string list(const Identity& identity, const Indices& parts) {
+  std::string text;
+  for (const auto i : parts) {
+    const auto& part = identity.parts[i];
+    if (text.size() > 250) return text + ", ...";
+    text += (text.empty() ? "" : ", ") + io::escape(part.part);
+    if (!part.family.empty()) text += " (" + part.family + ")";
+  }
+  return text;
+}
+
+Failure usage(const std::string& path, const std::string& found, const std::string& required, const std::string& example) {
+  return io::refuse(ErrorKind::kUsage,
+                    "TN-PART",
+                    {.file = path},
+                    found,
+                    required,
+                    example.empty() ? std::string() : "name one: " + path + "::" + example);
+}
+
+}  // namespace
+
+Result<std::size_t> choose_part(const Identity& identity,
+                                const std::string& wanted,
+                                const std::string& family,
+                                const std::string& path) {
+  Indices all(identity.parts.size());
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
+  if (all.empty()) return usage(path, "it holds no part", "a model has at least one tensor", {});
+
+  if (!wanted.empty()) {
+    const auto named = where(identity, all, [&](const Part& part) { return part.part == wanted; });
+    if (named.size() == 1) return named.front();
+    if (named.empty()) {
+      return usage(path, "no part " + io::quoted(wanted), "it holds " + list(identity, all), identity.parts[0].part);
+    }
+    return usage(path, "several parts " + io::quoted(wanted), "one of them must be meant", {});
+  }
+
+  auto candidates = where(identity, all, [](const Part& part) { return part.buildable; });
+  if (!family.empty()) {
+    const auto asked = where(identity, candidates, [&](const Part& part) { return part.family == family; });
+    if (!asked.empty()) candidates = asked;
+  }
+  const auto plain = where(identity, candidates, [](const Part& part) { return part.part != "ema"; });
+  if (!plain.empty()) candidates = plain;
+  if (candidates.size() == 1) return candidates.front();
+  if (candidates.size() > 1) {
+    return usage(path,
+                 "several parts that can be loaded: " + list(identity, candidates),
+                 "one of them must be meant",
+                 identity.parts[candidates.front()].part);
+  }
+  // Nothing here can be built: the largest part says why.
+  return *std::max_element(all.begin(), all.end(), [&](auto a, auto b) {
+    return identity.parts[a].tensors.size() < identity.parts[b].tensors.size();
+  });
+}
+
+}  // namespace tenon::loading

@@ -1,0 +1,18 @@
+// Hashes that the caller or the policy asks for.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include <tenon/checkpoint.h>
+#include <tenon/error.h>
+
+namespace tenon::loading {
+
+/// `sha256` (lower-case hex, may be empty) is of the checkpoint's one file; `by_name` is of files by their names.
+/// kIntegrity (TN-SHA256) for a difference, and where `by_name` lists none of the files; kUsage for several files.
+[[nodiscard]] Result<void> check_sha256(const Checkpoint& checkpoint,
+                                        const std::string& sha256,
+                                        const std::map<std::string, std::string>& by_name);
+
+}  // namespace tenon::loading

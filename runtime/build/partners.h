@@ -1,0 +1,33 @@
+// The partners of `--with ROLE=CKPT[::part]`: opened and identified, so that their shapes can be compared.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <tenon/identify.h>
+#include <tenon/load.h>
+#include <tenon/policy.h>
+
+namespace tenon::loading {
+
+class Partners {
+ public:
+  /// As decide() takes them; valid while this object lives.
+  [[nodiscard]] std::vector<CheckRequest::Partner> list() const;
+
+ private:
+  friend Result<Partners> open_partners(const LoadOptions& options, const Tables& tables);
+  struct Item {
+    std::string role;
+    std::string path;
+    std::shared_ptr<const Checkpoint> checkpoint;
+    std::unique_ptr<Identity> identity;
+    std::size_t part = 0;
+  };
+  std::vector<Item> items_;
+};
+
+[[nodiscard]] Result<Partners> open_partners(const LoadOptions& options, const Tables& tables);
+
+}  // namespace tenon::loading
