@@ -54,6 +54,14 @@ struct Tokens {
   std::optional<std::int64_t> patches;  // positions of patches; nullopt without a position table
 };
 
+/// How many patches the requested image has; nullopt when nobody asked for one.
+std::optional<std::int64_t> asked_patches(const ConfigBuilder& builder) {
+  const auto image = as_size(builder.asked("img_size"));
+  const Value& patch = builder.read("patch");
+  if (!image || dim(patch, 2) < 1 || dim(patch, 3) < 1) return std::nullopt;
+  return (image->height / dim(patch, 2)) * (image->width / dim(patch, 3));
+}
+
 /// A lone token that the file lost still shows in the count of positions: one more than a square.
 Tokens read_tokens(const ConfigBuilder& builder) {
   Tokens tokens;
@@ -64,9 +72,12 @@ Tokens read_tokens(const ConfigBuilder& builder) {
   if (positions == 0) return tokens;
   if (!tokens.class_token && !square_root(positions) && square_root(positions - 1)) tokens.class_token = true;
   const auto prefix = (tokens.class_token ? 1 : 0) + (tokens.dist_token ? 1 : 0) + tokens.registers;
+  const auto wanted = asked_patches(builder);
   const bool said = builder.asked("no_embed_class").as_bool().has_value();
   if (prefix == 0) {
     tokens.no_embed_class = false;
+  } else if (wanted && (*wanted == positions || *wanted == positions - prefix)) {
+    tokens.no_embed_class = *wanted == positions;  // a grid that is no square may look like another that is
   } else if (square_root(positions) && square_root(positions - prefix) && said) {
     tokens.no_embed_class = *builder.asked("no_embed_class").as_bool();
   } else if (!square_root(positions - prefix)) {

@@ -40,6 +40,8 @@ Config config_of(const Json& json) {
   return config;
 }
 
+}  // namespace
+
 const FamilyModule& family_module(const std::string& name) {
   for (const auto& family : builtin_family_modules()) {
     if (family.name == name) return family;
@@ -47,7 +49,9 @@ const FamilyModule& family_module(const std::string& name) {
   throw std::runtime_error("no family " + name);
 }
 
-}  // namespace
+std::filesystem::path golden_folder(const std::string& family, const std::string& name) {
+  return source_dir() / "tests/golden" / family / name;
+}
 
 NamedTensors read_tensors(const std::filesystem::path& path) {
   const auto checkpoint = open_checkpoint(path.string());
@@ -73,7 +77,7 @@ std::vector<std::string> golden_names(const std::string& family) {
 }
 
 Golden::Golden(const std::string& family, const std::string& name)
-    : family_(family), folder_(source_dir() / "tests/golden" / family / name) {
+    : family_(family), folder_(golden_folder(family, name)) {
   const auto json = Json::parse(read_text(folder_ / "golden.json"));
   tolerance_ = json.at("tolerance").get<double>();
   set_ = config_of(json.value("set", Json::object()));

@@ -16,6 +16,10 @@ namespace tenon::test {
 /// Names of the goldens of a family: the folders of tests/golden/<family> that hold a golden.json.
 [[nodiscard]] std::vector<std::string> golden_names(const std::string& family);
 
+[[nodiscard]] std::filesystem::path golden_folder(const std::string& family, const std::string& name);
+/// A family that tenon builds; throws for another name.
+[[nodiscard]] const FamilyModule& family_module(const std::string& name);
+
 class Golden {
  public:
   Golden(const std::string& family, const std::string& name);
@@ -36,6 +40,8 @@ class Golden {
   /// or has another shape.
   [[nodiscard]] double error(const NamedTensors& outputs) const;
   [[nodiscard]] double tolerance() const { return tolerance_; }
+  /// The config values that weights cannot tell.
+  [[nodiscard]] const Config& set() const { return set_; }
 
  private:
   [[nodiscard]] Result<NamedTensors> run(const std::filesystem::path& checkpoint, const Config& set) const;

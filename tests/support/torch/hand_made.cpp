@@ -4,7 +4,11 @@
 #include <cstring>
 #include <sstream>
 
+#include <nlohmann/json.hpp>
+
 #include <tenon/nn/spec_of.h>
+
+#include "tests/support/safetensors_bytes.h"
 
 namespace tenon::test {
 
@@ -41,6 +45,22 @@ Checkpoint checkpoint_of(const std::vector<NamedTensor>& tensors, const MakeSour
   file.source = source ? source(bytes) : memory_source("hand-made", bytes);
   checkpoint.files.push_back(std::move(file));
   return checkpoint;
+}
+
+std::string safetensors_of(const std::vector<NamedTensor>& tensors) {
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  std::string data;
+  for (const auto& [name, tensor] : tensors) {
+    const auto bytes = tensor.contiguous();
+    const auto begin = data.size();
+    data.append(static_cast<const char*>(bytes.data_ptr()), bytes.nbytes());
+    header[name] = {{"dtype", dtype_name(dtype_of(bytes.scalar_type()))},
+                    {"shape", bytes.sizes().vec()},
+                    {"data_offsets", {begin, data.size()}}};
+  }
+  auto text = header.dump();
+  text.resize((text.size() + 8 + 63) / 64 * 64 - 8, ' ');
+  return little(text.size()) + text + data;
 }
 
 LoadPlan plan_by_name(const torch::nn::Module& module, const Checkpoint& checkpoint) {

@@ -38,6 +38,9 @@ struct NamedTensor {
 using MakeSource = std::function<std::shared_ptr<ByteSource>(std::string bytes)>;
 [[nodiscard]] Checkpoint checkpoint_of(const std::vector<NamedTensor>& tensors, const MakeSource& source = {});
 
+/// The same tensors as the bytes of a safetensors file, data aligned to 64 bytes.
+[[nodiscard]] std::string safetensors_of(const std::vector<NamedTensor>& tensors);
+
 /// A plan that gives every tensor of the module the checkpoint's tensor of the same name, in the file's dtype.
 [[nodiscard]] LoadPlan plan_by_name(const torch::nn::Module& module, const Checkpoint& checkpoint);
 
