@@ -31,8 +31,8 @@ TEST_P(VitGolden, WouldNoticeAMistake) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, VitGolden, testing::ValuesIn(test::golden_names("vit")), [](const auto& info) {
-  return info.param;
+INSTANTIATE_TEST_SUITE_P(All, VitGolden, testing::ValuesIn(test::golden_names("vit")), [](const auto& instance) {
+  return instance.param;
 });
 
 const FamilyModule& vit() {
