@@ -9,7 +9,9 @@
 #include "runtime/checkpoint/builder.h"
 #include "runtime/checkpoint/folder.h"
 #include "runtime/checkpoint/shards.h"
+#include "runtime/formats/json_begin.h"
 #include "runtime/formats/json_check.h"
+#include "runtime/io/memory_guard.h"
 #include "runtime/io/read_all.h"
 #include "runtime/io/text.h"
 
@@ -111,7 +113,7 @@ Result<std::vector<std::string>> read_model_index(const std::string& path, const
   ondemand::document document;
   ondemand::object object;
   std::vector<std::string> parts;
-  if (parser.iterate(padded).get(document) || document.get_object().get(object)) {
+  if (formats::begin_json(parser, padded, document) || document.get_object().get(object)) {
     return io::refuse(ErrorKind::kMalformed, "IX-MODEL-INDEX", {.file = path}, "no JSON object", "an object is required");
   }
   for (auto item : object) {
@@ -164,15 +166,19 @@ Result<std::shared_ptr<const Checkpoint>> open_pipeline(const std::string& folde
   return builder.finish();
 }
 
-}  // namespace
-
-Result<std::shared_ptr<const Checkpoint>> open_checkpoint(const std::string& path, const Limits& limits) {
+Result<std::shared_ptr<const Checkpoint>> open_any(const std::string& path, const Limits& limits) {
   std::error_code ignored;
   if (!std::filesystem::is_directory(path, ignored)) return open_single(path, limits);
   const auto names = list_folder(path);
   if (!names) return Failure(names.error());
   const bool pipeline = std::binary_search(names->begin(), names->end(), "model_index.json");
   return pipeline ? open_pipeline(path, limits) : open_model_folder(path, *names, limits);
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Checkpoint>> open_checkpoint(const std::string& path, const Limits& limits) {
+  return io::guard_memory(path, [&] { return open_any(path, limits); });
 }
 
 }  // namespace tenon

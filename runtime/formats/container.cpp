@@ -5,6 +5,7 @@
 #include "runtime/formats/safetensors.h"
 #include "runtime/formats/torch_legacy.h"
 #include "runtime/formats/torch_zip.h"
+#include "runtime/io/memory_guard.h"
 #include "runtime/io/text.h"
 
 namespace tenon::formats {
@@ -41,12 +42,14 @@ Result<Opened> read_kind(Kind kind, const ByteSource& source, const Limits& limi
 }  // namespace
 
 Result<Opened> read_container(const ByteSource& source, const Limits& limits) {
-  const auto kind = recognise(source);
-  if (!kind) return Failure(kind.error());
-  auto result = read_kind(*kind, source, limits);
-  if (!result) return result;
-  if (const auto same = source.unchanged(); !same) return Failure(same.error());
-  return result;
+  return io::guard_memory(source.name(), [&]() -> Result<Opened> {
+    const auto kind = recognise(source);
+    if (!kind) return Failure(kind.error());
+    auto result = read_kind(*kind, source, limits);
+    if (!result) return result;
+    if (const auto same = source.unchanged(); !same) return Failure(same.error());
+    return result;
+  });
 }
 
 }  // namespace tenon::formats

@@ -7,6 +7,7 @@
 
 #include <simdjson.h>
 
+#include "runtime/formats/json_begin.h"
 #include "runtime/formats/json_check.h"
 #include "runtime/io/read_all.h"
 #include "runtime/io/text.h"
@@ -46,9 +47,7 @@ class IndexReader {
     ondemand::parser parser;
     ondemand::document document;
     ondemand::json_type type{};
-    if (parser.iterate(text_, text_.size() + simdjson::SIMDJSON_PADDING).get(document) || document.type().get(type)) {
-      return unreadable();
-    }
+    if (begin_json(parser, text_, document) || document.type().get(type)) return unreadable();
     ondemand::object object;
     if (type != ondemand::json_type::object || document.get_object().get(object)) return no_map("no object");
     for (auto item : object) {

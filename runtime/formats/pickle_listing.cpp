@@ -14,6 +14,7 @@ namespace {
 constexpr std::uint64_t kFreeBytes = std::uint64_t{1} << 20;
 constexpr std::uint64_t kBytesPerProgramByte = 32;
 constexpr std::size_t kMaxScalarText = 64;
+constexpr std::uint64_t kGrowth = 3;  // a vector that grows holds its items up to three times
 
 std::string real_text(double value) {
   char text[40];
@@ -30,7 +31,8 @@ class Flattener {
             const FindStorage& find_storage,
             const FlattenOptions& options)
       : graph_(graph), source_(source), find_storage_(find_storage), options_(options) {
-    memory_budget_ = std::min(source.limits.pickle_memory_bytes, kFreeBytes + kBytesPerProgramByte * program_bytes);
+    const std::uint64_t whole = std::min(source.limits.pickle_memory_bytes, kFreeBytes + kBytesPerProgramByte * program_bytes);
+    memory_budget_ = whole - std::min(whole, graph.memory());
     data_budget_ = source.limits.data_bytes.value_or(file_bytes + kFreeBytes);
     places_.resize(graph.storages().size());
   }
@@ -215,7 +217,7 @@ class Flattener {
     entry.requires_grad = info.requires_grad;
     if (auto within = check_expansion(entry); !within) return within;
     const std::uint64_t dims = entry.shape.size() + entry.strides.size();
-    if (auto within = charge(sizeof entry + entry.name.size() + dims * sizeof(std::int64_t)); !within) return within;
+    if (auto within = charge(kGrowth * sizeof entry + entry.name.size() + dims * sizeof(std::int64_t)); !within) return within;
     listing_.tensors.push_back(std::move(entry));
     return {};
   }
@@ -271,7 +273,7 @@ class Flattener {
         break;
     }
     if (object.text.size() > kMaxScalarText) object.text.clear();
-    if (auto within = charge(sizeof object + object.path.size() + object.kind.size() + object.text.size()); !within) return within;
+    if (auto within = charge(kGrowth * sizeof object + object.path.size() + object.kind.size() + object.text.size()); !within) return within;
     listing_.objects.push_back(std::move(object));
     return {};
   }

@@ -1,9 +1,11 @@
 #include "runtime/formats/safetensors_header.h"
 
+#include <algorithm>
 #include <optional>
 
 #include <simdjson.h>
 
+#include "runtime/formats/json_begin.h"
 #include "runtime/io/checked.h"
 #include "runtime/io/text.h"
 
@@ -11,6 +13,8 @@ namespace tenon::formats {
 namespace {
 
 namespace ondemand = simdjson::ondemand;
+
+constexpr std::uint64_t kMaxMetadataKeys = 8'192;  // real files have a few dozen; a map of them costs ten times their text
 
 std::string_view type_name(ondemand::json_type type) {
   switch (type) {
@@ -36,20 +40,18 @@ class HeaderReader {
   HeaderReader(const std::string& file, std::string_view text, const Limits& limits)
       : file_(file), limits_(limits), text_(text) {}
 
-  Result<std::vector<StatedTensor>> read(Listing& listing) {
+  Result<std::deque<StatedTensor>> read(Listing& listing) {
     ondemand::parser parser;
     ondemand::document document;
     ondemand::json_type type{};
-    if (parser.iterate(text_, text_.size() + simdjson::SIMDJSON_PADDING).get(document) || document.type().get(type)) {
-      return unreadable();
-    }
+    if (begin_json(parser, text_, document) || document.type().get(type)) return unreadable();
     if (type != ondemand::json_type::object) {
       return refuse("ST-NOT-OBJECT", first_byte(), "the header is " + std::string(type_name(type)), "an object is required");
     }
     ondemand::object object;
     if (document.get_object().get(object)) return unreadable();
     if (first_byte() != kSafetensorsLengthBytes) note("ST-LEADING-SPACE", "white space before the header's first bracket");
-    std::vector<StatedTensor> stated;
+    std::deque<StatedTensor> stated;
     bool metadata_seen = false;
     for (auto item : object) {
       ondemand::field field;
@@ -150,9 +152,10 @@ class HeaderReader {
         return refuse("ST-METADATA", at_, "metadata " + io::quoted(key) + " is " + std::string(type_name(type)), kRequired);
       }
       if (field.value().get_string().get(text)) return unreadable();
-      if (listing.metadata.size() == limits_.tensors_per_file) {
+      const std::uint64_t most = std::min(kMaxMetadataKeys, limits_.tensors_per_file);
+      if (listing.metadata.size() == most) {
         return limit("ST-METADATA-LIMIT",
-                     "more than " + std::to_string(limits_.tensors_per_file) + " metadata keys",
+                     "more than " + std::to_string(most) + " metadata keys",
                      "that is the limit");
       }
       if (!listing.metadata.emplace(key, text).second) {
@@ -311,7 +314,7 @@ class HeaderReader {
 
 }  // namespace
 
-Result<std::vector<StatedTensor>> read_stated_tensors(const std::string& file,
+Result<std::deque<StatedTensor>> read_stated_tensors(const std::string& file,
                                                       std::string_view text,
                                                       const Limits& limits,
                                                       Listing& listing) {

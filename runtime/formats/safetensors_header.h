@@ -2,9 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include <tenon/byte_source.h>
 #include <tenon/limits.h>
@@ -24,9 +24,9 @@ struct StatedTensor {
   std::uint64_t end = 0;
 };
 
-/// Reads the header in file order; metadata and notes go into `listing`. `text` has simdjson's padding behind it and is
+/// Reads the header in file order (a deque, since a growing vector would hold the list twice); metadata and notes go into `listing`. `text` has simdjson's padding behind it and is
 /// known to be JSON. Refusals name the tensor and the byte of the token.
-[[nodiscard]] Result<std::vector<StatedTensor>> read_stated_tensors(const std::string& file,
+[[nodiscard]] Result<std::deque<StatedTensor>> read_stated_tensors(const std::string& file,
                                                                     std::string_view text,
                                                                     const Limits& limits,
                                                                     Listing& listing);
@@ -35,6 +35,6 @@ struct StatedTensor {
 /// every one of `data_bytes` owned by exactly one tensor.
 [[nodiscard]] Result<void> check_layout(const std::string& file,
                                         std::uint64_t data_bytes,
-                                        const std::vector<StatedTensor>& tensors);
+                                        const std::deque<StatedTensor>& tensors);
 
 }  // namespace tenon::formats

@@ -11,7 +11,7 @@ namespace {
 
 class LayoutChecker {
  public:
-  LayoutChecker(const std::string& file, std::uint64_t data_bytes, const std::vector<StatedTensor>& tensors)
+  LayoutChecker(const std::string& file, std::uint64_t data_bytes, const std::deque<StatedTensor>& tensors)
       : file_(file), data_bytes_(data_bytes), tensors_(tensors) {}
 
   Result<void> check() const {
@@ -137,14 +137,14 @@ class LayoutChecker {
 
   const std::string& file_;
   std::uint64_t data_bytes_;
-  const std::vector<StatedTensor>& tensors_;
+  const std::deque<StatedTensor>& tensors_;
 };
 
 }  // namespace
 
 Result<void> check_layout(const std::string& file,
                           std::uint64_t data_bytes,
-                          const std::vector<StatedTensor>& tensors) {
+                          const std::deque<StatedTensor>& tensors) {
   return LayoutChecker(file, data_bytes, tensors).check();
 }
 

@@ -28,7 +28,7 @@ class TorchZipReader {
     if (auto order = read_byte_order(); !order) return Failure(order.error());
     auto listing = read_pickle();
     if (!listing) return Failure(listing.error());
-    add_notes(*listing);
+    if (auto noted = add_notes(*listing); !noted) return Failure(noted.error());
     return Opened{script_ ? Container::kTorchScript : Container::kTorchZip, std::move(*listing)};
   }
 
@@ -201,7 +201,7 @@ class TorchZipReader {
     return StoragePlace{entry->data, entry->crc32, entry->crc32 != 0};
   }
 
-  void add_notes(Listing& listing) const {
+  Result<void> add_notes(Listing& listing) const {
     listing.notes = directory_.notes;
     std::size_t unused = 0;
     for (const ZipEntry& entry : directory_.entries) {
@@ -211,19 +211,23 @@ class TorchZipReader {
       listing.notes.push_back({std::string(code), io::message_line({.file = source_.name()}, text, "", code)});
     };
     if (unused != 0) note("ZP-UNUSED", std::to_string(unused) + " storages that no tensor uses");
-    check_word(".format_version", "1", note);
-    check_word(".storage_alignment", "64", note);
     if (script_) note("TS-SCRIPT", "a TorchScript archive: its weights are read, its program is not");
+    if (auto read = check_word(".format_version", "1", note); !read) return read;
+    return check_word(".storage_alignment", "64", note);
   }
 
   /// Records that tenon does not lean on; another value than torch writes is worth a word.
-  void check_word(std::string_view name, std::string_view usual, const auto& note) const {
+  Result<void> check_word(std::string_view name, std::string_view usual, const auto& note) const {
     const ZipEntry* entry = find(name);
-    if (entry == nullptr) return;
-    const auto text = read_word(*entry, "ZP-RECORD");
-    if (!text || *text != usual) {
-      note("ZP-RECORD", std::string(name) + " is not " + std::string(usual) + ", it is not used");
+    if (entry == nullptr) return {};
+    std::string text;
+    if (entry->size <= kSmallRecord) {
+      auto read = read_stored(source_, *entry);
+      if (!read) return Failure(read.error());
+      text = std::move(*read);
     }
+    if (text != usual) note("ZP-RECORD", std::string(name) + " is not " + std::string(usual) + ", it is not used");
+    return {};
   }
 
   const ByteSource& source_;
