@@ -60,11 +60,11 @@ Result<Header> read_header(const ByteSource& source, const Limits& limits) {
   return header;
 }
 
-TensorEntry to_entry(StatedTensor&& stated, std::uint64_t data_begin, std::uint64_t storage) {
+TensorEntry to_entry(StatedTensor&& stated, Shape shape, std::uint64_t data_begin, std::uint64_t storage) {
   TensorEntry entry;
   entry.name = std::move(stated.name);
   entry.dtype = stated.dtype;
-  entry.shape = std::move(stated.shape);
+  entry.shape = std::move(shape);
   entry.offset = data_begin + stated.begin;
   entry.bytes = stated.end - stated.begin;
   entry.storage = storage;
@@ -90,9 +90,9 @@ Result<Listing> read_safetensors(const ByteSource& source, const Limits& limits)
     return Failure(sound.error());
   }
   header->text = {};
-  listing.tensors.reserve(stated->size());
-  for (std::size_t i = 0; i < stated->size(); ++i) {
-    listing.tensors.push_back(to_entry(std::move((*stated)[i]), data_begin, i));
+  listing.tensors.reserve(stated->items.size());
+  for (std::size_t i = 0; i < stated->items.size(); ++i) {
+    listing.tensors.push_back(to_entry(std::move(stated->items[i]), stated->shape_of(stated->items[i]), data_begin, i));
   }
   return listing;
 }

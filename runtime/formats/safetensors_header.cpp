@@ -40,7 +40,7 @@ class HeaderReader {
   HeaderReader(const std::string& file, std::string_view text, const Limits& limits)
       : file_(file), limits_(limits), text_(text) {}
 
-  Result<std::deque<StatedTensor>> read(Listing& listing) {
+  Result<StatedTensors> read(Listing& listing) {
     ondemand::parser parser;
     ondemand::document document;
     ondemand::json_type type{};
@@ -51,7 +51,7 @@ class HeaderReader {
     ondemand::object object;
     if (document.get_object().get(object)) return unreadable();
     if (first_byte() != kSafetensorsLengthBytes) note("ST-LEADING-SPACE", "white space before the header's first bracket");
-    std::deque<StatedTensor> stated;
+    StatedTensors stated;
     bool metadata_seen = false;
     for (auto item : object) {
       ondemand::field field;
@@ -66,13 +66,13 @@ class HeaderReader {
         if (auto done = read_metadata(field.value(), listing); !done) return Failure(done.error());
         continue;
       }
-      if (stated.size() == limits_.tensors_per_file) {
+      if (stated.items.size() == limits_.tensors_per_file) {
         return limit("ST-TENSORS", "more than " + std::to_string(limits_.tensors_per_file) + " tensors", "that is the limit");
       }
       if (auto named = check_name(key); !named) return Failure(named.error());
-      stated.emplace_back().name = key;
-      tensor_ = stated.back().name;
-      if (auto done = read_entry(field.value(), stated.back()); !done) return Failure(done.error());
+      stated.items.emplace_back().name = key;
+      tensor_ = stated.items.back().name;
+      if (auto done = read_entry(field.value(), stated); !done) return Failure(done.error());
     }
     add_notes(listing);
     return stated;
@@ -165,7 +165,8 @@ class HeaderReader {
     return {};
   }
 
-  Result<void> read_entry(ondemand::value value, StatedTensor& tensor) {
+  Result<void> read_entry(ondemand::value value, StatedTensors& stated) {
+    StatedTensor& tensor = stated.items.back();
     ondemand::json_type type{};
     if (value.type().get(type)) return unreadable();
     if (type != ondemand::json_type::object) {
@@ -197,7 +198,7 @@ class HeaderReader {
       if (*seen) return refuse("ST-DUPLICATE-KEY", at_, "duplicate member " + io::quoted(key), "keys must be unique");
       *seen = true;
       auto done = seen == &has_dtype   ? read_dtype(field.value(), tensor)
-                  : seen == &has_shape ? read_shape(field.value(), tensor)
+                  : seen == &has_shape ? read_shape(field.value(), tensor, stated.dims)
                                        : read_offsets(field.value(), tensor);
       if (!done) return done;
     }
@@ -229,16 +230,18 @@ class HeaderReader {
     return {};
   }
 
-  Result<void> read_shape(ondemand::value value, StatedTensor& tensor) {
+  Result<void> read_shape(ondemand::value value, StatedTensor& tensor, std::deque<std::int64_t>& dims) {
     std::uint64_t rank = 0;
+    tensor.first_dim = static_cast<std::uint32_t>(dims.size());
     const auto done = read_integers(
       value, "ST-SHAPE-TYPE", "shape must be an array of integers", [&](std::int64_t dim) {
-        if (rank++ < limits_.rank) tensor.shape.push_back(dim);
+        if (rank++ < limits_.rank) dims.push_back(dim);
       });
     if (!done) return done;
     if (rank > limits_.rank) {
       return limit("ST-RANK", "rank " + std::to_string(rank), "the limit is " + std::to_string(limits_.rank));
     }
+    tensor.rank = static_cast<std::uint32_t>(rank);
     return {};
   }
 
@@ -314,7 +317,7 @@ class HeaderReader {
 
 }  // namespace
 
-Result<std::deque<StatedTensor>> read_stated_tensors(const std::string& file,
+Result<StatedTensors> read_stated_tensors(const std::string& file,
                                                       std::string_view text,
                                                       const Limits& limits,
                                                       Listing& listing) {

@@ -19,14 +19,26 @@ inline constexpr std::uint64_t kSafetensorsLengthBytes = 8;
 struct StatedTensor {
   std::string name;
   DType dtype = DType::kF32;
-  Shape shape;
+  std::uint32_t first_dim = 0;  // in StatedTensors::dims
+  std::uint32_t rank = 0;
   std::uint64_t begin = 0;
   std::uint64_t end = 0;
 };
 
-/// Reads the header in file order (a deque, since a growing vector would hold the list twice); metadata and notes go into `listing`. `text` has simdjson's padding behind it and is
+/// All of them, in file order. Deques and one pool of dimensions, since a hostile header is mostly entries: a vector that
+/// grows holds the list twice, and a shape of its own costs each entry half its text.
+struct StatedTensors {
+  std::deque<StatedTensor> items;
+  std::deque<std::int64_t> dims;
+  [[nodiscard]] Shape shape_of(const StatedTensor& tensor) const {
+    const auto first = dims.begin() + tensor.first_dim;
+    return {first, first + tensor.rank};
+  }
+};
+
+/// Reads the header in file order; metadata and notes go into `listing`. `text` has simdjson's padding behind it and is
 /// known to be JSON. Refusals name the tensor and the byte of the token.
-[[nodiscard]] Result<std::deque<StatedTensor>> read_stated_tensors(const std::string& file,
+[[nodiscard]] Result<StatedTensors> read_stated_tensors(const std::string& file,
                                                                     std::string_view text,
                                                                     const Limits& limits,
                                                                     Listing& listing);
@@ -35,6 +47,6 @@ struct StatedTensor {
 /// every one of `data_bytes` owned by exactly one tensor.
 [[nodiscard]] Result<void> check_layout(const std::string& file,
                                         std::uint64_t data_bytes,
-                                        const std::deque<StatedTensor>& tensors);
+                                        const StatedTensors& tensors);
 
 }  // namespace tenon::formats

@@ -11,8 +11,8 @@ namespace {
 
 class LayoutChecker {
  public:
-  LayoutChecker(const std::string& file, std::uint64_t data_bytes, const std::deque<StatedTensor>& tensors)
-      : file_(file), data_bytes_(data_bytes), tensors_(tensors) {}
+  LayoutChecker(const std::string& file, std::uint64_t data_bytes, const StatedTensors& tensors)
+      : file_(file), data_bytes_(data_bytes), stated_(tensors), tensors_(tensors.items) {}
 
   Result<void> check() const {
     if (auto unique = check_names(); !unique) return unique;
@@ -55,12 +55,13 @@ class LayoutChecker {
     if (tensor.begin > tensor.end) {
       return refuse("ST-REVERSED", tensor, offsets(tensor) + " begin after their end", "begin must not be after end");
     }
-    const auto bytes = byte_size(tensor.dtype, tensor.shape);
-    const std::string shape = std::string(dtype_name(tensor.dtype)) + " " + to_string(tensor.shape);
+    const Shape dims = stated_.shape_of(tensor);
+    const auto bytes = byte_size(tensor.dtype, dims);
+    const std::string shape = std::string(dtype_name(tensor.dtype)) + " " + to_string(dims);
     if (!bytes) {
       return refuse("ST-OVERFLOW", tensor, "shape " + shape + " overflows", "sizes and strides must stay under 2^63");
     }
-    const auto count = numel(tensor.shape).value_or(0);
+    const auto count = numel(dims).value_or(0);
     const auto loose_bits = count % 8 * dtype_bits(tensor.dtype) % 8;
     if (loose_bits != 0) {
       return refuse("ST-SUBBYTE",
@@ -137,6 +138,7 @@ class LayoutChecker {
 
   const std::string& file_;
   std::uint64_t data_bytes_;
+  const StatedTensors& stated_;
   const std::deque<StatedTensor>& tensors_;
 };
 
@@ -144,7 +146,7 @@ class LayoutChecker {
 
 Result<void> check_layout(const std::string& file,
                           std::uint64_t data_bytes,
-                          const std::deque<StatedTensor>& tensors) {
+                          const StatedTensors& tensors) {
   return LayoutChecker(file, data_bytes, tensors).check();
 }
 
