@@ -1,0 +1,18 @@
+// What the fuzzers run: each takes any bytes and aborts when a promise is broken. The ordinary tests replay seeds and past
+// findings through the same functions.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+namespace tenon::test {
+
+struct FuzzTarget {
+  std::string_view name;
+  void (*run)(std::string_view bytes);
+};
+
+/// safetensors, index, zip, pickle, torch_zip (any program in a sound archive), legacy, gguf, container, view.
+[[nodiscard]] std::span<const FuzzTarget> fuzz_targets();
+
+}  // namespace tenon::test
