@@ -122,6 +122,11 @@ void ConfigBuilder::choose_variant(std::string_view otherwise) {
   std::stable_sort(variants_.begin(), variants_.end(), [this](const Variant* a, const Variant* b) {
     return preferred(*a, result_.config) > preferred(*b, result_.config);
   });
+  if (const std::string* named = asked("variant").as_string()) {
+    const auto chosen = std::find_if(variants_.begin(), variants_.end(), [&](const Variant* v) { return v->name == *named; });
+    if (chosen != variants_.end()) std::rotate(variants_.begin(), chosen, chosen + 1);
+    named_ = chosen != variants_.end();
+  }
   result_.variant = variants_.empty() ? std::string(otherwise) : variants_.front()->name;
   for (std::size_t i = 1; i < variants_.size(); ++i) result_.also.push_back(variants_[i]->name);
 }
@@ -129,6 +134,7 @@ void ConfigBuilder::choose_variant(std::string_view otherwise) {
 Value ConfigBuilder::given(std::string_view key) const {
   Value agreed;
   for (const Variant* variant : variants_) {
+    if (named_ && variant != variants_.front()) break;
     const Value* value = variant->gives.find(key);
     if (!value || value->is_null()) return {};
     if (!agreed.is_null() && !(agreed == *value)) return {};

@@ -97,7 +97,7 @@ class Group {
       mapped_.problems.push_back({target(position), tensors, type.error().message, false});
       return;
     }
-    mapped_.tensors.push_back({target(position), tensors, *resolved, *type, rule_.id});
+    mapped_.tensors.push_back({target(position), tensors, *resolved, *type, rule_.id, {}});
   }
 
   const Form& form_;

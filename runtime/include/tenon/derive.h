@@ -50,6 +50,7 @@ class ConfigBuilder {
   std::string_view family_;
   const DeriveInput& input_;
   std::vector<const Variant*> variants_;  // those that match, best first
+  bool named_ = false;                    // the caller named the first of them: it alone gives values
   Derivation result_;
 };
 

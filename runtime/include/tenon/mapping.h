@@ -20,7 +20,7 @@ enum class OpKind : std::uint8_t {
   kSource,     // args: {index of the row's source}
   kTranspose,  // swaps the two dimensions of a matrix
   kPermute,    // args: the permutation
-  kReshape,    // args: the shape, one -1 allowed
+  kReshape,    // args: the shape; a mapped tensor's has no -1 and no 0 left
   kSlice,      // args: {dim, begin, end}; end -1: to the end
   kSplit,      // args: {dim, parts, which}: equal parts
   kConcat,     // args: {dim}; operands in order
@@ -61,7 +61,8 @@ struct MappedTensor {
   std::vector<std::uint32_t> sources;  // indices into Checkpoint::tensors
   Expr expr;
   TensorType type;   // inferred
-  std::string rule;  // "timm#12": layout and row, for messages
+  std::string rule;  // "timm#57": layout and line of its table, for messages
+  std::string invents = {};  // written backwards: what had to be made up, in words; else empty
 };
 
 struct IgnoredTensor {
