@@ -8,6 +8,8 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include "runtime/mapping/packed_yaml.h"
+
 namespace tenon {
 namespace {
 
@@ -128,15 +130,8 @@ const YamlNode* YamlNode::find(std::string_view key) const {
   return nullptr;
 }
 
-Value YamlNode::to_value() const {
-  if (kind == Kind::kScalar) return quoted ? Value(text) : parse_value(text);
-  if (kind != Kind::kSequence) return Value(nullptr);
-  Value::List list;
-  for (const YamlNode& item : items) list.push_back(item.to_value());
-  return Value(std::move(list));
-}
-
 tl::expected<YamlNode, YamlError> parse_yaml(std::string_view text) {
+  if (is_packed_yaml(text)) return unpack_yaml(text);
   try {
     ViewBuffer buffer(text);
     std::istream stream(&buffer);

@@ -43,6 +43,7 @@ struct YamlError {
   std::string message;
 };
 
+/// YAML text, or what pack_yaml made of one.
 [[nodiscard]] tl::expected<YamlNode, YamlError> parse_yaml(std::string_view text);
 
 }  // namespace tenon

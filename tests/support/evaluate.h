@@ -1,0 +1,22 @@
+// Row expressions on numbers: the plainest possible meaning of each operation, to hold the tables against.
+#pragma once
+
+#include <vector>
+
+#include <tenon/checkpoint.h>
+#include <tenon/mapping.h>
+
+namespace tenon::test {
+
+struct Numbers {
+  Shape shape;
+  std::vector<float> values;
+  bool operator==(const Numbers&) const = default;
+};
+
+[[nodiscard]] Numbers evaluate(const Expr& expr, const std::vector<Numbers>& sources);
+
+/// The values of an F32 tensor.
+[[nodiscard]] Numbers read_numbers(const Checkpoint& checkpoint, const TensorEntry& entry);
+
+}  // namespace tenon::test

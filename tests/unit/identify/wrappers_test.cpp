@@ -1,0 +1,176 @@
+// Prefixes: found by evidence, stripped no further than the names ask for.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <tenon/identify.h>
+
+#include "tests/support/lists.h"
+
+namespace tenon {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::UnorderedElementsAre;
+
+constexpr std::string_view kList = "vit/vit_tiny_patch16_224.timm.tsv";
+
+std::vector<test::Placeholder> joined(std::vector<test::Placeholder> a, const std::vector<test::Placeholder>& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+Identity identify_or_fail(const std::vector<test::Placeholder>& tensors, const IdentifyRequest& request = {}) {
+  auto identity = identify(*test::make_checkpoint(tensors), *builtin_tables(), request);
+  if (!identity) ADD_FAILURE() << identity.error().message;
+  return identity.value_or(Identity{});
+}
+
+std::vector<std::string> part_names(const Identity& identity) {
+  std::vector<std::string> names;
+  for (const Part& part : identity.parts) names.push_back(part.part);
+  return names;
+}
+
+class OneWrapper : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(OneWrapper, IsStrippedAndReported) {
+  const auto tensors = test::read_list(kList, GetParam());
+  const auto identity = identify_or_fail(tensors);
+  ASSERT_EQ(identity.parts.size(), 1U);
+  EXPECT_EQ(identity.parts[0].part, "model");
+  EXPECT_EQ(identity.parts[0].prefix, GetParam());
+  EXPECT_EQ(identity.parts[0].variant, "vit_tiny_patch16_224");
+  const auto mapped = map_part(*test::make_checkpoint(tensors), identity.parts[0]);
+  EXPECT_EQ(mapped.tensors.size(), tensors.size());
+  EXPECT_TRUE(mapped.unexpected.empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Nested,
+                         OneWrapper,
+                         ::testing::Values("", "module.", "_orig_mod.module.", "state_dict.", "state_dict._orig_mod.module.", "state_dict.model.",
+                                           "teacher.backbone.", "somebody.elses.wrapper."));
+
+TEST(Wrappers, MixedNamesAreOnePartWithAllPrefixes) {
+  auto tensors = test::read_list(kList);
+  int bare = 0;
+  for (auto& tensor : tensors) {
+    if (tensor.name.starts_with("head.")) {
+      ++bare;
+    } else {
+      tensor.name = "module." + tensor.name;
+    }
+  }
+  ASSERT_EQ(bare, 2);
+  const auto identity = identify_or_fail(tensors);
+  ASSERT_EQ(identity.parts.size(), 1U);
+  EXPECT_EQ(identity.parts[0].prefix, "module.");
+  EXPECT_THAT(identity.parts[0].prefixes, ElementsAre("module.", ""));
+  EXPECT_EQ(map_part(*test::make_checkpoint(tensors), identity.parts[0]).tensors.size(), tensors.size());
+}
+
+TEST(Wrappers, HalfTheBlocksBehindAWrapperAreStillOnePart) {
+  auto tensors = test::read_list(kList);
+  for (auto& tensor : tensors) {
+    if (tensor.name.starts_with("blocks.1") || tensor.name.starts_with("blocks.2")) tensor.name = "_orig_mod." + tensor.name;
+  }
+  const auto identity = identify_or_fail(tensors);
+  ASSERT_EQ(identity.parts.size(), 1U);
+  EXPECT_THAT(identity.parts[0].prefixes, ElementsAre("", "_orig_mod."));
+  EXPECT_EQ(identity.parts[0].variant, "vit_tiny_patch16_224");
+}
+
+TEST(Wrappers, ATensorWithAndWithoutItsWrapperIsADuplicate) {
+  auto tensors = test::read_list(kList, "module.");
+  tensors.push_back({"head.bias", {1000}});
+  const auto identity = identify_or_fail(tensors);
+  ASSERT_EQ(identity.parts.size(), 1U);
+  const auto mapped = map_part(*test::make_checkpoint(tensors), identity.parts[0]);
+  ASSERT_EQ(mapped.problems.size(), 1U);
+  EXPECT_TRUE(mapped.problems[0].duplicate);
+  EXPECT_EQ(mapped.problems[0].target, "head.bias");
+}
+
+TEST(Wrappers, AveragedWeightsAreAPartOfTheirOwn) {
+  const auto identity = identify_or_fail(joined(test::read_list(kList, "state_dict."), test::read_list(kList, "state_dict_ema.")));
+  EXPECT_THAT(part_names(identity), UnorderedElementsAre("model", "ema"));
+}
+
+TEST(Wrappers, StudentAndTeacherAreTwoParts) {
+  const auto identity = identify_or_fail(joined(test::read_list(kList, "student.backbone."), test::read_list(kList, "teacher.backbone.")));
+  EXPECT_THAT(part_names(identity), UnorderedElementsAre("student", "teacher"));
+  EXPECT_EQ(identity.parts[0].prefix, "student.backbone.");
+}
+
+TEST(Wrappers, AnOptimizerIsNamedAndDoesNotDisturb) {
+  auto tensors = test::read_list(kList, "state_dict.module.");
+  for (int i = 0; i < 4; ++i) {
+    const auto at = "optimizer.state." + std::to_string(i) + ".";
+    for (const char* moment : {"exp_avg", "exp_avg_sq"}) tensors.push_back({at + moment, {192}});
+    tensors.push_back({at + "step", {}});
+  }
+  const auto identity = identify_or_fail(tensors);
+  EXPECT_THAT(part_names(identity), UnorderedElementsAre("model", "optimizer"));
+  for (const Part& part : identity.parts) {
+    if (part.part != "optimizer") continue;
+    EXPECT_EQ(part.family, "training-state");
+    EXPECT_FALSE(part.buildable);
+    EXPECT_EQ(part.tensors.size(), 12U);
+  }
+}
+
+TEST(Wrappers, CountersOfTheTrainingAreHarmless) {
+  auto tensors = test::read_list(kList, "state_dict.");
+  tensors.push_back({"global_step", {}, DType::kI64});
+  const auto identity = identify_or_fail(tensors);
+  ASSERT_EQ(identity.parts.size(), 1U);
+  const auto mapped = map_part(*test::make_checkpoint(tensors), identity.parts[0]);
+  EXPECT_TRUE(mapped.unexpected.empty());
+  ASSERT_EQ(mapped.ignored.size(), 1U);
+  EXPECT_EQ(mapped.ignored[0].reason, "a counter of the training");
+}
+
+TEST(Wrappers, AFolderNamesItsPart) {
+  const auto checkpoint = test::make_checkpoint(test::read_list(kList, "image_encoder."));
+  checkpoint->folder_parts = {"image_encoder."};
+  const auto identity = identify(*checkpoint, *builtin_tables());
+  ASSERT_TRUE(identity);
+  EXPECT_THAT(part_names(*identity), ElementsAre("image_encoder"));
+}
+
+Derivation derive_nothing(const DeriveInput&) { return {}; }
+
+/// A family whose own names begin with a word that is also a wrapper.
+std::shared_ptr<const Tables> tables_with_module_called_model() {
+  static constexpr std::string_view kYaml = R"(tenon_tables: 1
+family: sequential
+own: plain
+sets: {wb: [weight, bias]}
+layouts:
+  plain:
+    evidence: {anchors: ["model.{i}.weight"], all: [scale_of_sequential]}
+    rows: ["model.{i}.{wb}", scale_of_sequential]
+)";
+  TablesOptions options;
+  options.extra = {FamilyTables{.name = "sequential", .yaml = kYaml, .derive = derive_nothing}};
+  auto tables = load_tables(options);
+  EXPECT_TRUE(tables) << (tables ? "" : tables.error().message);
+  return tables.value_or(nullptr);
+}
+
+TEST(Wrappers, AWrapperNameThatIsAlsoAModuleStays) {
+  const auto tables = tables_with_module_called_model();
+  for (const std::string prefix : {"", "model.", "module.model."}) {
+    std::vector<test::Placeholder> tensors = {{prefix + "scale_of_sequential", {}}};
+    for (const char* name : {"model.0.weight", "model.0.bias", "model.2.weight"}) tensors.push_back({prefix + name, {3, 3}});
+    const auto checkpoint = test::make_checkpoint(tensors);
+    const auto identity = identify(*checkpoint, *tables);
+    ASSERT_TRUE(identity);
+    ASSERT_EQ(identity->parts.size(), 1U) << prefix;
+    EXPECT_EQ(identity->parts[0].family, "sequential");
+    EXPECT_EQ(identity->parts[0].prefix, prefix);
+    EXPECT_EQ(map_part(*checkpoint, identity->parts[0]).tensors.size(), tensors.size());
+  }
+}
+
+}  // namespace
+}  // namespace tenon
