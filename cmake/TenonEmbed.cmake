@@ -12,11 +12,17 @@ function(tenon_embed out path symbol)
 endfunction()
 
 # tenon_embed_yaml(<out> <file>): the same for a table, as `tenon::embedded::<stem>_yaml()`. An out-of-tree family uses it
-# as tenon itself does.
+# as tenon itself does; in tenon's own build the text is parsed here, once, so that no start of a program parses it.
 function(tenon_embed_yaml out path)
   cmake_path(ABSOLUTE_PATH path)
   cmake_path(GET path STEM symbol)
   string(MAKE_C_IDENTIFIER ${symbol} symbol)
+  if(TARGET tenon_pack)
+    set(packed ${CMAKE_CURRENT_BINARY_DIR}/generated/packed/${symbol}.yaml)
+    add_custom_command(OUTPUT ${packed} COMMAND tenon_pack ${path} ${packed} DEPENDS tenon_pack ${path}
+      COMMENT "Parsing ${path}" VERBATIM)
+    set(path ${packed})
+  endif()
   tenon_embed(source ${path} ${symbol}_yaml)
   set(${out} ${source} PARENT_SCOPE)
 endfunction()

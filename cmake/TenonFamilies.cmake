@@ -6,6 +6,12 @@
 
 include(TenonEmbed)
 
+add_executable(tenon_pack ${PROJECT_SOURCE_DIR}/tools/tables/pack.cpp ${PROJECT_SOURCE_DIR}/runtime/mapping/yaml_node.cpp
+  ${PROJECT_SOURCE_DIR}/runtime/mapping/packed_yaml.cpp)
+target_include_directories(tenon_pack PRIVATE ${PROJECT_SOURCE_DIR}/runtime/include)
+target_link_libraries(tenon_pack PRIVATE tenon_options tl::expected yaml-cpp::yaml-cpp)
+file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/generated/packed)
+
 function(tenon_find_families)
   set(generated ${PROJECT_BINARY_DIR}/generated/families)
   file(GLOB yamls CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/configs/*.yaml)
