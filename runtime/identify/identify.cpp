@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "runtime/identify/bound_layout.h"
+#include "runtime/identify/bridge.h"
 #include "runtime/identify/candidates.h"
 #include "runtime/identify/contest.h"
 #include "runtime/identify/nearest.h"
@@ -71,15 +72,32 @@ Mapped map_draft(const Checkpoint& checkpoint, const PartDraft& draft) {
   return mapped;
 }
 
-Result<void> finish_built(const Checkpoint& checkpoint, const PartDraft& draft, const IdentifyRequest& request, Part& part) {
+// The family that a part is built as: its own, or the one that the caller asks for, where a bridge leads there.
+const FamilyTable& family_to_build(const Tables& tables, const PartDraft& draft, const IdentifyRequest& request) {
+  const FamilyTable* asked = tables.family(request.family);
+  const bool bridged = asked != nullptr && find_bridge(*asked, draft.candidate.family->name) != nullptr;
+  return bridged ? *asked : *draft.candidate.family;
+}
+
+Result<void> finish_built(const Checkpoint& checkpoint,
+                          const Tables& tables,
+                          const PartDraft& draft,
+                          const IdentifyRequest& request,
+                          Part& part) {
   auto bound = std::make_shared<BoundLayout>();
   bound->form = draft.candidate.form;
   bound->mapped = map_draft(checkpoint, draft);
   part.buildable = true;
-  const auto variants = variants_of(*draft.candidate.family);
-  auto requested = gather_requested(checkpoint, draft, request, variants, part.findings);
+  const FamilyTable& family = family_to_build(tables, draft, request);
+  if (const BridgeTable* bridge = find_bridge(family, part.family)) {
+    bound->mapped = cross_bridge(family, *bridge, std::move(bound->mapped));
+    part.evidence.push_back({family.name, fmt::format("--as {}: a bridge from {}", family.name, part.family)});
+    part.family = family.name;
+  }
+  const auto variants = variants_of(family);
+  auto requested = gather_requested(checkpoint, draft, family, request, variants, part.findings);
   if (!requested) return tl::unexpected(requested.error());
-  derive_config(draft, bound->mapped, *requested, variants, part);
+  derive_config(family, bound->mapped, *requested, variants, part);
   part.bound = std::move(bound);
   return {};
 }
@@ -150,7 +168,7 @@ Result<Identity> identify(const Checkpoint& checkpoint, const Tables& tables, co
     Part part = describe_part(checkpoint, draft, contest.losers);
     if (draft.candidate.form == nullptr) {
       describe_declined(checkpoint, tables, draft, part);
-    } else if (auto done = finish_built(checkpoint, draft, request, part); !done) {
+    } else if (auto done = finish_built(checkpoint, tables, draft, request, part); !done) {
       return tl::unexpected(done.error());
     }
     identity.parts.push_back(std::move(part));

@@ -118,11 +118,11 @@ void explain_variant(const Part& part, const std::vector<Variant>& variants, std
 
 Result<Config> gather_requested(const Checkpoint& checkpoint,
                                 const PartDraft& draft,
+                                const FamilyTable& family,
                                 const IdentifyRequest& request,
                                 const std::vector<Variant>& variants,
                                 std::vector<Finding>& findings) {
   Config requested;
-  const FamilyTable& family = *draft.candidate.family;
   const auto read = family.functions.read_native_config;
   for (const ConfigText& config : checkpoint.configs) {
     if (read == nullptr || !concerns(config, checkpoint, draft)) continue;
@@ -143,8 +143,7 @@ Result<Config> gather_requested(const Checkpoint& checkpoint,
   return requested;
 }
 
-void derive_config(const PartDraft& draft, const Mapped& mapped, const Config& requested, const std::vector<Variant>& variants, Part& part) {
-  const FamilyTable& family = *draft.candidate.family;
+void derive_config(const FamilyTable& family, const Mapped& mapped, const Config& requested, const std::vector<Variant>& variants, Part& part) {
   const auto names = own_names(mapped);
   SegmentSets sets;
   for (const auto& [name, set] : family.sets) sets.emplace(name, set.to);

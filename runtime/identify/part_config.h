@@ -10,16 +10,17 @@
 
 namespace tenon {
 
-/// Own keys that the caller or a native config states, the strongest origin per key. The error is a `--config` that
+/// `family`: the draft's, or the one that a bridge leads to. Own keys that the caller or a native config states, the strongest origin per key. The error is a `--config` that
 /// cannot be read; a sibling that cannot be read becomes a finding.
 [[nodiscard]] Result<Config> gather_requested(const Checkpoint& checkpoint,
                                               const PartDraft& draft,
+                                              const FamilyTable& family,
                                               const IdentifyRequest& request,
                                               const std::vector<Variant>& variants,
                                               std::vector<Finding>& findings);
 
 /// Derives config and variant from the mapping and fills them into `part`.
-void derive_config(const PartDraft& draft, const Mapped& mapped, const Config& requested, const std::vector<Variant>& variants, Part& part);
+void derive_config(const FamilyTable& family, const Mapped& mapped, const Config& requested, const std::vector<Variant>& variants, Part& part);
 
 /// Config, base and text of a part that is recognised and not built.
 void describe_declined(const Checkpoint& checkpoint, const Tables& tables, const PartDraft& draft, Part& part);

@@ -104,7 +104,7 @@ class ExprParser {
     while (!take(')')) {
       if (seen++ > 0 && !take(',')) return refuse("arguments are split by commas");
       skip_space();
-      const bool number = at_ < text_.size() && (text_[at_] == '-' || (text_[at_] >= '0' && text_[at_] <= '9'));
+      const bool number = at_ < text_.size() && (text_[at_] == '-' || text_[at_] == '=' || (text_[at_] >= '0' && text_[at_] <= '9'));
       if (number) {
         if (auto bad = parse_number(expr)) return Failure(*bad);
       } else if (expr.op == OpKind::kCast && !expr.operands.empty()) {
@@ -122,7 +122,17 @@ class ExprParser {
     return check_call(signature, std::move(expr));
   }
 
+  // "=2": the size of the operand's (for fill the first source's) dimension 2.
+  std::optional<std::string> parse_dimension(Expr& expr) {
+    const auto digits = take_word("0123456789");
+    const bool allowed = expr.op == OpKind::kReshape || (expr.op == OpKind::kFill && !expr.text.empty());
+    if (!allowed || digits.size() != 1) return refuse("`=` names a dimension, in reshape and fill").value();
+    expr.args.push_back(dimension_arg(digits[0] - '0'));
+    return std::nullopt;
+  }
+
   std::optional<std::string> parse_number(Expr& expr) {
+    if (take('=')) return parse_dimension(expr);
     const bool real = (expr.op == OpKind::kScale) || (expr.op == OpKind::kFill && expr.text.empty());
     const auto digits = take_word(real ? "0123456789.-+e" : "0123456789-");
     if (real) {
@@ -174,7 +184,7 @@ class ExprParser {
       }
       case OpKind::kReshape:
         if (std::count(a.begin(), a.end(), -1) > 1) return "more than one -1";
-        if (std::any_of(a.begin(), a.end(), [](std::int64_t d) { return d < -1; })) return "a negative size";
+        if (std::any_of(a.begin(), a.end(), [](std::int64_t d) { return d < -1 && !is_dimension_arg(d); })) return "a negative size";
         return std::nullopt;
       case OpKind::kSlice:
         if (a[0] < 0 || a[1] < 0 || (a[2] != -1 && a[2] <= a[1])) return "an empty slice";
@@ -192,7 +202,7 @@ class ExprParser {
         if (expr.value == 0) return "a scale of zero loses the tensor";
         return std::nullopt;
       case OpKind::kFill:
-        if (std::any_of(a.begin(), a.end(), [](std::int64_t d) { return d < 0; })) return "a negative size";
+        if (std::any_of(a.begin(), a.end(), [](std::int64_t d) { return d < 0 && !is_dimension_arg(d); })) return "a negative size";
         return std::nullopt;
       default:
         return std::nullopt;
@@ -281,7 +291,10 @@ std::string to_text(const Expr& expr) {
   const bool numbers_first = expr.op == OpKind::kConcat;
   const auto add_numbers = [&] {
     if (expr.op == OpKind::kScale || expr.op == OpKind::kFill) arguments.push_back(fmt::format("{}", expr.value));
-    for (const auto number : expr.args) arguments.push_back(std::to_string(number));
+    const bool sized = expr.op == OpKind::kReshape || expr.op == OpKind::kFill;
+    for (const auto number : expr.args) {
+      arguments.push_back(sized && is_dimension_arg(number) ? fmt::format("={}", dimension_of_arg(number)) : std::to_string(number));
+    }
   };
   if (numbers_first) add_numbers();
   for (const Expr& operand : expr.operands) arguments.push_back(to_text(operand));

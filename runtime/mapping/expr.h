@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,6 +28,11 @@ void mark_sources(const Expr& expr, std::vector<bool>& used);
 /// For a row with these target expressions over `sources` sources: one expression per source over the targets.
 /// nullopt where the row loses something or needs sizes that only a `back` can state.
 [[nodiscard]] std::optional<std::vector<Expr>> invert(const std::vector<Expr>& targets, std::size_t sources);
+
+/// A size that names a dimension ("=2") as an argument of reshape or fill: below -1, gone once resolved.
+[[nodiscard]] constexpr std::int64_t dimension_arg(std::int64_t dimension) { return -2 - dimension; }
+[[nodiscard]] constexpr bool is_dimension_arg(std::int64_t arg) { return arg <= -2 && arg >= -11; }
+[[nodiscard]] constexpr std::int64_t dimension_of_arg(std::int64_t arg) { return -2 - arg; }
 
 /// `outer` with its sources replaced by `inner[k]`.
 [[nodiscard]] Expr substitute(const Expr& outer, const std::vector<Expr>& inner);

@@ -39,9 +39,10 @@ Result<TensorType> infer_reshape(const Expr& expr, TensorType type) {
       rest = &shape[i];
       continue;
     }
-    if (shape[i] == 0) {
-      if (i >= type.shape.size()) return refuse(expr, fmt::format("{} has no dimension {}", to_string(type.shape), i));
-      shape[i] = type.shape[i];
+    if (shape[i] == 0 || is_dimension_arg(shape[i])) {
+      const auto from = shape[i] == 0 ? i : static_cast<std::size_t>(dimension_of_arg(shape[i]));
+      if (from >= type.shape.size()) return refuse(expr, fmt::format("{} has no dimension {}", to_string(type.shape), from));
+      shape[i] = type.shape[from];
     }
     if (__builtin_mul_overflow(known, shape[i], &known)) return refuse(expr, "too large");
   }
@@ -123,6 +124,17 @@ Result<TensorType> infer_resize(const Expr& expr, TensorType type) {
   return type;
 }
 
+Result<TensorType> infer_fill(const Expr& expr, const std::vector<TensorType>& sources) {
+  TensorType type{expr.dtype, expr.args};
+  for (auto& size : type.shape) {
+    if (!is_dimension_arg(size)) continue;
+    const auto from = static_cast<std::size_t>(dimension_of_arg(size));
+    if (sources.empty() || from >= sources[0].shape.size()) return refuse(expr, fmt::format("the first source has no dimension {}", from));
+    size = sources[0].shape[from];
+  }
+  return type;
+}
+
 Result<TensorType> infer_op(const Expr& expr, const std::vector<TensorType>& operands) {
   switch (expr.op) {
     case OpKind::kTranspose:
@@ -144,7 +156,6 @@ Result<TensorType> infer_op(const Expr& expr, const std::vector<TensorType>& ope
     case OpKind::kCast:
       return TensorType{expr.dtype, operands[0].shape};
     case OpKind::kFill:
-      return TensorType{expr.dtype, expr.args};
     case OpKind::kScale:
     case OpKind::kSource:
       break;
@@ -183,6 +194,7 @@ Result<TensorType> infer(const Expr& expr, const std::vector<TensorType>& source
     if (index >= sources.size()) return refuse(expr, "no such source");
     return sources[index];
   }
+  if (expr.op == OpKind::kFill) return infer_fill(expr, sources);
   std::vector<TensorType> operands;
   for (const Expr& operand : expr.operands) {
     auto type = infer(operand, sources);

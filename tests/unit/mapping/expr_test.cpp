@@ -31,7 +31,7 @@ Shape shape_of(std::string_view text, const std::vector<TensorType>& sources) {
 TEST(Expr, TextRoundTrips) {
   for (const char* text : {"$1", "transpose($1)", "permute($1, 3, 2, 0, 1)", "reshape($1, 1, 0, -1)", "slice($1, 1, 1, -1)",
                            "split($2, 0, 3, 1)", "concat(0, $1, $2, $3)", "pad($1, 1, 1, 0)", "add($1, slice($2, 1, 0, 1))",
-                           "scale($1, 0.5)", "cast($1, BF16)", "fill(0, 1, 1, 768)"}) {
+                           "scale($1, 0.5)", "reshape($1, 1, =0, =1)", "fill(0, =1)", "cast($1, BF16)", "fill(0, 1, 1, 768)"}) {
     EXPECT_EQ(to_text(parse(text)), text);
   }
 }
@@ -62,6 +62,8 @@ TEST(Expr, InfersEveryOperation) {
   EXPECT_EQ(shape_of("add($1, $2)", {f32({1, 1, 4}), f32({1, 3, 4})}), (Shape{1, 3, 4}));
   EXPECT_EQ(shape_of("scale($1, 2)", {f32({4})}), (Shape{4}));
   EXPECT_EQ(shape_of("fill(1, 2, 2)", {f32({4})}), (Shape{2, 2}));
+  EXPECT_EQ(shape_of("reshape($1, 1, =0, =1)", {f32({5, 4})}), (Shape{1, 5, 4}));
+  EXPECT_EQ(shape_of("fill(0, =1)", {f32({5, 4})}), (Shape{4}));
   EXPECT_EQ(infer(parse("cast($1, F16)"), {f32({4})})->dtype, DType::kF16);
 }
 
