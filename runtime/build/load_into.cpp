@@ -7,7 +7,7 @@
 #include <tenon/load.h>
 #include <tenon/nn/spec_of.h>
 
-#include "runtime/build/choose_part.h"
+#include "runtime/identify/choose_part.h"
 #include "runtime/build/guard.h"
 #include "runtime/build/module_index.h"
 #include "runtime/build/own_names.h"
@@ -52,7 +52,7 @@ Result<Match> match_by_table(const loading::Opened& opened, const LoadOptions& o
   if (!tables) return tl::unexpected(tables.error());
   auto identity = identify(*opened.checkpoint, **tables, {*family, "", std::nullopt, options.set});
   if (!identity) return tl::unexpected(identity.error());
-  const auto part = loading::choose_part(*identity, opened.part, *family, opened.checkpoint->path);
+  const auto part = choose_part(*identity, opened.part, *family, opened.checkpoint->path);
   if (!part) return tl::unexpected(part.error());
   auto mapped = map_part(*opened.checkpoint, identity->parts[*part]);
   return Match{std::move(*identity), *part, std::move(mapped)};
@@ -68,7 +68,7 @@ Result<Match> match_by_name(const loading::Opened& opened, const LoadOptions& op
     if (!tables) return tl::unexpected(tables.error());
     auto identity = identify(*opened.checkpoint, **tables, {});
     if (!identity) return tl::unexpected(identity.error());
-    const auto chosen = loading::choose_part(*identity, opened.part, "", opened.checkpoint->path);
+    const auto chosen = choose_part(*identity, opened.part, "", opened.checkpoint->path);
     if (!chosen) return tl::unexpected(chosen.error());
     part.part = opened.part;
     part.tensors = identity->parts[*chosen].tensors;

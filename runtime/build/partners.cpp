@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "runtime/build/choose_part.h"
+#include "runtime/identify/choose_part.h"
 
 namespace tenon::loading {
 

@@ -7,7 +7,7 @@
 #include <tenon/load.h>
 #include <tenon/nn/spec_of.h>
 
-#include "runtime/build/choose_part.h"
+#include "runtime/identify/choose_part.h"
 #include "runtime/build/guard.h"
 #include "runtime/build/integrity.h"
 #include "runtime/build/partners.h"
@@ -143,7 +143,7 @@ Result<Planned> loading::plan_for(const std::string& path, const LoadOptions& op
   if (!identity) return tl::unexpected(identity.error());
 
   if (auto begun = progress.report("plan"); !begun) return tl::unexpected(begun.error());
-  const auto chosen = loading::choose_part(*identity, opened->part, options.family, opened->checkpoint->path);
+  const auto chosen = choose_part(*identity, opened->part, options.family, opened->checkpoint->path);
   if (!chosen) return tl::unexpected(chosen.error());
   Planned planned{opened->checkpoint, std::move(*identity), *chosen, {}, std::nullopt, nullptr, nullptr};
   const auto& part = planned.identity.parts[planned.part];

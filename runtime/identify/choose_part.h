@@ -6,7 +6,7 @@
 
 #include <tenon/identify.h>
 
-namespace tenon::loading {
+namespace tenon {
 
 /// The part called `wanted`; without one the single buildable part, plain before EMA, of `family` where one was asked for.
 /// Several, or no such part, are kUsage (TN-PART) and list what there is. A single part that is not built is chosen
@@ -16,4 +16,4 @@ namespace tenon::loading {
                                               const std::string& family,
                                               const std::string& path);
 
-}  // namespace tenon::loading
+}  // namespace tenon

@@ -1,4 +1,4 @@
-#include "runtime/build/choose_part.h"
+#include "runtime/identify/choose_part.h"
 
 #include <algorithm>
 #include <functional>
@@ -6,7 +6,7 @@
 
 #include "runtime/io/text.h"
 
-namespace tenon::loading {
+namespace tenon {
 namespace {
 
 using Indices = std::vector<std::size_t>;
@@ -76,4 +76,4 @@ Result<std::size_t> choose_part(const Identity& identity,
   });
 }
 
-}  // namespace tenon::loading
+}  // namespace tenon

@@ -1,0 +1,106 @@
+"""Runs tenon as a user does, and writes small checkpoints. Standard library only."""
+import array
+import json
+import math
+import os
+import shutil
+import struct
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+TENON = os.environ["TENON"]
+SOURCE = Path(os.environ["TENON_SOURCE_DIR"])
+DIGITS = SOURCE / "tests" / "data" / "digits"
+
+ELEMENT_BYTES = {"F32": 4, "F16": 2, "BF16": 2, "I64": 8, "U8": 1, "BOOL": 1}
+
+
+def tenon(*args, stdout=subprocess.PIPE, env=None, **kwargs):
+    """The finished process; `stdout` and `stderr` as bytes. Any program that hangs is a failure."""
+    return subprocess.run(
+        [TENON, *args], stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE,
+        env={**os.environ, **(env or {})}, timeout=120, **kwargs)
+
+
+def document(*args):
+    """The exit code and the one JSON document on standard output of `tenon ... --json`."""
+    done = tenon(*args, "--json")
+    return done.returncode, json.loads(done.stdout.decode("utf-8"))
+
+
+def write_safetensors(path, tensors, metadata=None):
+    """`tensors`: name -> (dtype, shape) for zeros, which take no room on the disk, or (dtype, shape, bytes)."""
+    header, contents, offset = {}, [], 0
+    if metadata:
+        header["__metadata__"] = metadata
+    for name, (dtype, shape, *content) in tensors.items():
+        size = ELEMENT_BYTES[dtype] * math.prod(shape)
+        header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [offset, offset + size]}
+        contents += [(offset, chunk) for chunk in content]
+        offset += size
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for start, chunk in contents:
+            file.seek(8 + len(text) + start)
+            file.write(chunk)
+        file.truncate(8 + len(text) + offset)
+
+
+def read_safetensors(path):
+    """name -> (dtype, shape, bytes)."""
+    content = Path(path).read_bytes()
+    length = struct.unpack_from("<Q", content)[0]
+    header = json.loads(content[8:8 + length])
+    header.pop("__metadata__", None)
+    data = content[8 + length:]
+    return {name: (entry["dtype"], entry["shape"], data[slice(*entry["data_offsets"])])
+            for name, entry in header.items()}
+
+
+def floats(content):
+    values = array.array("f")
+    values.frombytes(content)
+    return values
+
+
+class TestCase(unittest.TestCase):
+    """Each test has an empty folder of its own, `self.folder`."""
+
+    maxDiff = None
+
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="tenon-cli-"))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def copy_digits(self, form="timm", name="model.safetensors", with_config=True):
+        """A copy of one of the three digits checkpoints, alone in a folder; the path of its weights."""
+        folder = self.folder / form
+        folder.mkdir(exist_ok=True)
+        source = next(p for p in (DIGITS / form).iterdir() if p.name != "config.json")
+        shutil.copyfile(source, folder / name)
+        if with_config:
+            shutil.copyfile(DIGITS / form / "config.json", folder / "config.json")
+        return folder / name
+
+    def assert_one_line(self, done, code, *words):
+        """The exit code, nothing on standard output, and on standard error one line with these words
+        (beside the line of the remedy)."""
+        errors = done.stderr.decode()
+        self.assertEqual(done.returncode, code, errors)
+        self.assertEqual(done.stdout or b"", b"")
+        lines = errors.splitlines()
+        self.assertTrue(lines, "nothing on standard error")
+        self.assertLessEqual(len(lines), 2, errors)
+        if len(lines) == 2:
+            self.assertTrue(lines[1].startswith("  "), errors)
+        self.assertLessEqual(len(lines[0].encode()), 600)
+        for word in words:
+            self.assertIn(word, lines[0])
+
+
+def main():
+    unittest.main(verbosity=2)

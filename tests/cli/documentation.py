@@ -1,0 +1,68 @@
+"""Every command, policy and snippet of the pages is executed or compiled."""
+import os
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import _support as support
+from _support import DIGITS, SOURCE, TENON, tenon
+
+PAGES = [SOURCE / "README.md", SOURCE / "CONTRIBUTING.md", *sorted((SOURCE / "docs").glob("*.md"))]
+
+
+def blocks(page, language):
+    return re.findall(rf"^ *```{language}\n(.*?)^ *```", page.read_text(), re.S | re.M)
+
+
+class Documentation(support.TestCase):
+    def setUp(self):
+        super().setUp()
+        for name in ("model.safetensors", "config.json"):
+            (self.folder / name).write_bytes((DIGITS / "timm" / name).read_bytes())
+        (self.folder / "tests").symlink_to(SOURCE / "tests")
+
+    def test_every_tenon_command_does_what_it_says(self):
+        commands = [line for page in PAGES for block in blocks(page, "sh") for line in block.splitlines()
+                    if line.startswith("tenon ")]
+        self.assertGreaterEqual(len(commands), 5)
+        path = os.pathsep.join([str(Path(TENON).parent), os.environ["PATH"]])
+        for command in commands:
+            with self.subTest(command=command):
+                done = subprocess.run(shlex.split(command), cwd=self.folder, env={**os.environ, "PATH": path},
+                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_every_verb_of_the_readme_has_a_help_page_and_the_other_way_round(self):
+        listed = set(re.findall(r"^\| `tenon (\w+)", (SOURCE / "README.md").read_text(), re.M))
+        helped = set(re.findall(r"^  (\w+)  ", tenon("--help").stdout.decode().split("Output:")[0], re.M))
+        self.assertEqual(listed, helped)
+
+    def test_every_policy_of_the_pages_is_read(self):
+        policies = [block for page in PAGES for block in blocks(page, "yaml") if "tenon_policy" in block]
+        self.assertGreaterEqual(len(policies), 2)
+        for number, text in enumerate(policies):
+            path = self.folder / f"policy-{number}.yaml"
+            path.write_text(text)
+            done = tenon("check", str(self.folder / "model.safetensors"), "--policy", str(path))
+            self.assertIn(done.returncode, (0, 1), text)
+
+    def test_every_link_of_the_pages_leads_somewhere(self):
+        for page in PAGES:
+            for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+                self.assertTrue((page.parent / target).exists(), f"{page.name}: {target}")
+
+    def test_every_fragment_of_the_embedding_page_is_compiled(self):
+        compiled = re.sub(r"\s+", " ", (SOURCE / "tests" / "torch" / "embedding_test.cpp").read_text())
+        fragments = blocks(SOURCE / "docs" / "embedding.md", "cpp")
+        self.assertTrue(fragments)
+        for fragment in fragments:
+            self.assertIn(re.sub(r"\s+", " ", fragment).strip(), compiled)
+
+    def test_no_machine_path_stands_in_the_pages(self):
+        for page in [*PAGES, SOURCE / "CHANGELOG.md"]:
+            self.assertNotRegex(page.read_text(), r"/(work|root|home|tmp)/", page.name)
+
+
+if __name__ == "__main__":
+    support.main()

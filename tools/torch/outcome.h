@@ -1,0 +1,17 @@
+// What check, load and run answer with: a report, or why there is none.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include <tenon/error.h>
+#include <tenon/report.h>
+
+#include "tools/common/program.h"
+
+namespace tenon::tools {
+
+/// The verb's document or text and its exit code. Either the report or the error may be absent, not both.
+[[nodiscard]] Answer outcome(const Options& options, std::optional<LoadReport> report, std::optional<Error> error);
+
+}  // namespace tenon::tools
