@@ -123,10 +123,21 @@ bool is_pickle(std::string_view head) {
   return head.size() >= 2 && head[0] == '\x80' && static_cast<unsigned char>(head[1]) <= 10;
 }
 
-bool is_safetensors(std::string_view head, std::uint64_t size) {
-  if (size < 10) return true;  // its reader says how much is missing
+/// What the first eight bytes of a safetensors file say.
+std::uint64_t header_length(std::string_view head) {
   std::uint64_t length = 0;
   for (std::size_t i = 8; i > 0; --i) length = (length << 8) | static_cast<unsigned char>(head[i - 1]);
+  return length;
+}
+
+/// A small length and a brace behind it: a length such as 640 begins like a pickle, but no pickle goes on like this.
+bool begins_like_safetensors(std::string_view head) {
+  return head.size() > 8 && head[8] == '{' && header_length(head) <= kLargestHeader;
+}
+
+bool is_safetensors(std::string_view head, std::uint64_t size) {
+  if (size < 10) return true;  // its reader says how much is missing
+  const std::uint64_t length = header_length(head);
   return length <= kLargestHeader || length <= size - 8 || head[8] == '{';
 }
 
@@ -149,6 +160,7 @@ Result<Kind> recognise(const ByteSource& source) {
   const auto bytes = io::read_range(source, 0, std::min(size, kHeadBytes));
   if (!bytes) return Failure(bytes.error());
   const std::string_view head = *bytes;
+  if (begins_like_safetensors(head)) return Kind::kSafetensors;
   if (head.starts_with("PK\3\4") || head.starts_with("PK\5\6") || head.starts_with("PK\7\10")) return Kind::kZip;
   if (head.starts_with("GGUF")) return Kind::kGguf;
   for (const Foreign& kind : kForeign) {

@@ -236,6 +236,15 @@ TEST(SafetensorsRows, ST_011_ST_012_TheHeaderLimitIs100000000Bytes) {
   EXPECT_EQ(over.error().code, "ST-HEADER-LIMIT");
 }
 
+TEST(SafetensorsRows, ST_018_NoHeaderLengthLooksLikeAnotherContainer) {
+  const std::string json = "{" + kU8 + "}";
+  for (std::size_t length = json.size(); length < 3'000; ++length) {
+    const auto opened = open_bytes(with_byte(json + std::string(length - json.size(), ' ')));
+    ASSERT_TRUE(opened) << length << ": " << opened.error();
+    ASSERT_EQ(opened->container, Container::kSafetensors) << length;
+  }
+}
+
 TEST(SafetensorsRows, ST_125_TheSameBytesGiveTheSameMessage) {
   const std::string bytes = shared_range(1000);
   const std::string message = open_bytes(bytes).error().message;
