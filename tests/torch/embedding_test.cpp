@@ -1,14 +1,11 @@
 // The fragments of docs/embedding.md, word for word, on a real checkpoint.
-#include <memory>
 #include <string>
 
 #include <gtest/gtest.h>
-#include <spdlog/logger.h>
-#include <spdlog/sinks/null_sink.h>
 
 #include <tenon/load.h>
-#include <tenon/spdlog.h>
 
+#include "tests/support/host_log.h"
 #include "tests/support/paths.h"
 
 namespace {
@@ -32,11 +29,11 @@ TEST(Embedding, OptionsAreSetFieldByField) {
 }
 
 TEST(Embedding, ProgressGoesOnOrCancels) {
-  const auto my_spdlog_logger = std::make_shared<spdlog::logger>("host", std::make_shared<spdlog::sinks::null_sink_mt>());
+  const tenon::LogFunction host_log = tenon::test::host_log();
   bool stop_requested = false;
   tenon::LoadOptions options;
 
-  options.log = tenon::log_to(my_spdlog_logger);  // <tenon/spdlog.h>; or any function(LogLevel, string_view)
+  options.log = host_log;  // any function(LogLevel, string_view), or tenon::log_to(logger) of <tenon/spdlog.h>
   options.progress = [&](std::string_view /*stage*/, std::uint64_t /*done*/, std::uint64_t /*total*/) {
     return !stop_requested;  // false cancels within one chunk and leaves nothing behind
   };

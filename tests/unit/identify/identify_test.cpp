@@ -29,7 +29,7 @@ Part one_part(const std::vector<test::Placeholder>& tensors, const IdentifyReque
   return identity.parts.empty() ? Part{} : identity.parts[0];
 }
 
-void erase(std::vector<test::Placeholder>& tensors, std::string_view prefix) {
+void erase_prefixed(std::vector<test::Placeholder>& tensors, std::string_view prefix) {
   std::erase_if(tensors, [&](const test::Placeholder& t) { return t.name.starts_with(prefix); });
 }
 
@@ -53,7 +53,7 @@ TEST(Identify, FileNameAndOrderWeighNothing) {
 
 TEST(Identify, AGapInTheBlocksLeavesTheDepth) {
   auto tensors = test::read_list(kList);
-  erase(tensors, "blocks.5.");
+  erase_prefixed(tensors, "blocks.5.");
   const Part part = one_part(tensors);
   EXPECT_EQ(part.config.int_or("depth", 0), 12);
   EXPECT_EQ(part.variant, "vit_tiny_patch16_224");
