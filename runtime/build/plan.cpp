@@ -16,7 +16,6 @@
 #include "runtime/build/run_plan.h"
 #include "runtime/build/stages.h"
 #include "runtime/io/read_all.h"
-#include "runtime/io/text.h"
 
 namespace tenon {
 namespace loading {
@@ -77,51 +76,6 @@ const FamilyModule* module_of(const LoadOptions& options, const std::string& fam
   return found == builtin.end() ? nullptr : &*found;
 }
 
-LoadReport report_of(const Part& part, const Policy& policy) {
-  LoadReport report;
-  report.policy = policy.name;
-  report.part = part.part;
-  report.family = part.family;
-  report.variant = part.variant;
-  report.layout = part.layout;
-  report.config = part.config;
-  report.counts.found = part.tensors.size();
-  report.findings = part.findings;
-  return report;
-}
-
-/// Recognised, and not a module that tenon has.
-LoadReport not_built(const Part& part, const Policy& policy) {
-  auto report = report_of(part, policy);
-  Finding finding;
-  finding.id = "TN-NOT-BUILT";
-  finding.kind = FindingKind::kIdentity;
-  finding.message = "part " + io::quoted(part.part) + " is recognised as " + part.family + ", which tenon does not build";
-  if (!part.declined.empty()) finding.message += ": " + io::escape(part.declined, 200);
-  finding.message += " [TN-NOT-BUILT]";
-  finding.remedy = "tenon inspect lists the parts and says which of them can be loaded";
-  report.diagnosis.push_back({"TN-D-NOT-BUILT", finding.message, finding.remedy, {report.findings.size()}});
-  report.findings.push_back(std::move(finding));
-  return report;
-}
-
-Failure unidentified(const Checkpoint& checkpoint, const Identity& identity, const Part& part, const Policy& policy) {
-  auto report = report_of(part, policy);
-  report.findings.insert(report.findings.end(), identity.findings.begin(), identity.findings.end());
-  const bool ambiguous = identity.status == IdentityStatus::kAmbiguous;
-  Finding finding;
-  finding.id = ambiguous ? "TN-AMBIGUOUS" : "TN-UNKNOWN";
-  finding.kind = FindingKind::kIdentity;
-  finding.message = io::message_line({.file = checkpoint.path},
-                                     ambiguous ? "several families explain it equally well" : "no family that tenon knows",
-                                     part.nearest.empty() ? "one family must explain its tensors" : "nearest: " + part.nearest,
-                                     finding.id);
-  finding.remedy = ambiguous ? "say which it is with --as FAMILY" : "tenon ls prints its tensors; --as FAMILY says what is missing";
-  report.diagnosis.push_back({"TN-D-UNKNOWN", finding.message, finding.remedy, {report.findings.size()}});
-  report.findings.push_back(std::move(finding));
-  return loading::refusal(std::move(report), ErrorKind::kIdentity);
-}
-
 using Clock = std::chrono::steady_clock;
 double seconds(Clock::duration d) { return std::chrono::duration<double>(d).count(); }
 
@@ -143,30 +97,33 @@ Result<Planned> loading::plan_for(const std::string& path, const LoadOptions& op
   if (!identity) return tl::unexpected(identity.error());
 
   if (auto begun = progress.report("plan"); !begun) return tl::unexpected(begun.error());
+  const auto partners = loading::open_partners(options, **tables);
+  if (!partners) return tl::unexpected(partners.error());
+  CheckRequest check;
+  check.family = options.family;
+  check.variant = options.variant;
+  check.dtype = options.dtype;
+  check.forward = forward;
+  check.with = partners->list();
+  if (identity->parts.empty()) {
+    return loading::refusal(refuse_identity(*opened->checkpoint, *identity, nullptr, check), ErrorKind::kIdentity);
+  }
   const auto chosen = choose_part(*identity, opened->part, options.family, opened->checkpoint->path);
   if (!chosen) return tl::unexpected(chosen.error());
   Planned planned{opened->checkpoint, std::move(*identity), *chosen, {}, std::nullopt, nullptr, nullptr};
   const auto& part = planned.identity.parts[planned.part];
-  if (part.family.empty()) return unidentified(*planned.checkpoint, planned.identity, part, options.policy);
   planned.family = module_of(options, part.family);
   if (!part.buildable || !planned.family) {
-    planned.report = not_built(part, options.policy);
+    planned.report = refuse_identity(*planned.checkpoint, planned.identity, &part, check);
+    if (part.family.empty()) return loading::refusal(std::move(planned.report), ErrorKind::kIdentity);
     return planned;
   }
 
   auto module = loading::guarded("making the module", [&] { return planned.family->make(part.config); });
   if (!module) return tl::unexpected(module.error());
   planned.skeleton = std::move(*module);
-  CheckRequest check;
-  check.family = options.family;
-  check.variant = options.variant;
-  check.dtype = options.dtype;
   check.head_prefixes = loading::head_prefixes(**tables, part.family);
   check.asked = loading::asked_of(options, part);
-  check.forward = forward;
-  const auto partners = loading::open_partners(options, **tables);
-  if (!partners) return tl::unexpected(partners.error());
-  check.with = partners->list();
   auto decision = decide(*planned.checkpoint,
                          planned.identity,
                          part,

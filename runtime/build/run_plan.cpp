@@ -114,6 +114,7 @@ class PlanRun {
 
     if (options_.audit) {
       const auto auditing = Clock::now();
+      (void)progress_.report("audit");  // the module is bound: too late to cancel
       report.audit = audit(index_, *record, report.findings);
       timings.audit_s = seconds_since(auditing);
     }
