@@ -186,17 +186,21 @@ void derive_pool(ConfigBuilder& builder, const Tokens& tokens) {
   }
 }
 
+/// Towers with a norm before the blocks are CLIP's, trained with one activation or the other; every other ViT has the exact GELU.
 void derive_activation(ConfigBuilder& builder) {
   const auto outer = dim(builder.read("fc1"), 0);
   const auto inner = dim(builder.read("fc2"), 1);
   if (inner > 0 && outer == 2 * inner) {
     builder.from_shapes("act", Value("swiglu"));
-  } else {
+  } else if (builder.read_bool("pre_norm")) {
     builder.cannot_tell("act", {Value("gelu"), Value("quick_gelu")}, true);
+  } else {
+    builder.or_default("act", Value("gelu"));
   }
 }
 
-/// transformers' ViT and DeiT have another epsilon than timm has for the same weights; they are the ones without layer scale.
+/// The epsilon follows the layout: 1e-6 in timm, InternViT and DINOv2, 1e-5 in their CLIP towers. transformers' ViT and DeiT (the
+/// ones without layer scale) have 1e-12 for the weights that timm runs with 1e-6, so a file of unknown size leaves it open.
 void derive_eps(ConfigBuilder& builder, std::string_view layout) {
   const bool classic = layout == "transformers" && !builder.read_bool("layer_scale");
   if (classic && builder.asked("norm_eps").is_null() && !builder.given("norm_eps").is_null()) {
@@ -204,7 +208,7 @@ void derive_eps(ConfigBuilder& builder, std::string_view layout) {
   } else if (classic) {
     builder.cannot_tell("norm_eps", {Value(1e-12), Value(1e-6)}, true);
   } else {
-    builder.cannot_tell("norm_eps", {Value(1e-6), Value(1e-5)}, true);
+    builder.or_default("norm_eps", Value(builder.read_bool("pre_norm") ? 1e-5 : 1e-6));
   }
 }
 

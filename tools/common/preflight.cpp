@@ -49,13 +49,21 @@ Result<void> exists(const std::string& checkpoint) {
   return {};
 }
 
+Result<void> check_variant(const ModelOptions& model) {
+  if (model.variant.empty()) return {};
+  const std::vector<std::string> known = variant_names(*builtin_tables(), model.family);
+  if (known.empty() || std::find(known.begin(), known.end(), model.variant) != known.end()) return {};
+  return usage(fmt::format("--as {}/{}: {} has no such variant{}", model.family, io::quoted(model.variant), model.family,
+                           suggestion(model.variant, known)));
+}
+
 Result<void> check_family(const ModelOptions& model) {
   if (model.family.empty() || !model.tables.empty()) return {};
   const auto builtin = builtin_families();
   const auto named = [&model](const FamilyTables& family) { return family.name == model.family; };
-  if (std::any_of(builtin.begin(), builtin.end(), named)) return {};
+  if (std::any_of(builtin.begin(), builtin.end(), named)) return check_variant(model);
   const std::vector<std::string> known = family_names(*builtin_tables());
-  if (std::find(known.begin(), known.end(), model.family) != known.end()) return {};
+  if (std::find(known.begin(), known.end(), model.family) != known.end()) return check_variant(model);
   return usage(fmt::format("--as {}: no such family; known: {}{}", io::quoted(model.family), fmt::join(known, ", "),
                            suggestion(model.family, known)));
 }
