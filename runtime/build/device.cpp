@@ -40,7 +40,7 @@ Result<void> enable_cuda() {
       const auto path = beside_libtorch();
       if (!dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL) && !dlopen(kLibrary, RTLD_NOW | RTLD_GLOBAL)) {
         const char* const why = dlerror();
-        return no_device("CUDA: " + io::escape(why ? why : "libtorch_cuda.so cannot be opened", 300),
+        return no_device("device cuda: " + io::escape(why ? why : "libtorch_cuda.so cannot be opened", 300),
                          "tools/install-cuda adds the libraries that LibTorch needs for CUDA");
       }
     }

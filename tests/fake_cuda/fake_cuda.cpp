@@ -149,11 +149,18 @@ at::Tensor& copy(at::Tensor& self, const at::Tensor& source, bool) {
   return self;
 }
 
+/// How the CPU fallback brings back what an operation wrote in place.
+at::Tensor copy_back(const at::Tensor& self, const at::Tensor& dst) {
+  TORCH_CHECK(self.sizes() == dst.sizes(), "the fake device does not resize");
+  return dst.copy_(self);
+}
+
 // What cannot go through the CPU and back: memory, and views of it.
 TORCH_LIBRARY_IMPL(aten, CUDA, m) {
   m.impl("empty.memory_format", empty);
   m.impl("empty_strided", empty_strided);
   m.impl("copy_", copy);
+  m.impl("_copy_from_and_resize", copy_back);
   m.impl("as_strided", at::native::as_strided_tensorimpl);
   m.impl("view", at::native::view);
   m.impl("_reshape_alias", at::native::_reshape_alias);
