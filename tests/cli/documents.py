@@ -1,5 +1,6 @@
 """The JSON documents: the fields that other programs rely on."""
 import json
+import shlex
 
 import _support as support
 from _support import DIGITS, document, tenon
@@ -123,7 +124,10 @@ class Documents(support.TestCase):
         self.assertTrue([f for f in answer["findings"] if f["severity"] == "warning"])
         code, answer = document("load", path)
         self.assertEqual((code, answer["error"]), (1, None))
-        code, answer = document("load", path, "--set", "num_heads=4")
+        _, answer = document("inspect", path)
+        others = [word for open_value in answer["parts"][0]["undecidable"] if open_value["what"] != "num_heads"
+                  for word in shlex.split(open_value["set_with"])]
+        code, answer = document("load", path, "--set", "num_heads=4", *others)
         self.assertEqual((code, answer["loadable"]), (0, True))
         self.assertEqual(answer["identity"]["config"]["num_heads"], 4)
 
