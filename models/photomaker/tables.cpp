@@ -1,6 +1,7 @@
 // PhotoMaker's core half: the version and every size come from the shapes.
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <vector>
 
 #include <tenon/derive.h>
@@ -13,8 +14,16 @@ namespace {
 
 constexpr std::int64_t kQformerHeadDim = 128;  // FacePerceiverResampler(dim_head=128)
 
+/// The encoder's own names are met behind `id_encoder.`, nested or flat, or bare.
+std::string layout_of(const DeriveInput& input) {
+  if (input.layout != "official") return std::string(input.layout);
+  if (!input.prefix.ends_with("id_encoder.")) return "bare";
+  return input.nested ? "official" : "flat";
+}
+
 Derivation derive(const DeriveInput& input) {
   ConfigBuilder config("photomaker", input);
+  config.result().layout = layout_of(input);
   const std::int64_t width = config.read_int("hidden_size");
   const std::int64_t patch = config.read_int("patch_size");
   const auto patches = static_cast<double>(std::max<std::int64_t>(0, config.read_int("positions") - 1));

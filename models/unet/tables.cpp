@@ -106,7 +106,7 @@ Derivation derive(const DeriveInput& input) {
   if (!structure) return {};
   const auto shapes = shape_config(*structure, ConfigOrigin::kShapes);
   const auto requested = without_respelling(input.requested, shapes);
-  const DeriveInput weighed{input.reads, requested, input.layout, input.variants};
+  const DeriveInput weighed{input.reads, requested, input.layout, input.variants, input.prefix, input.nested};
   ConfigBuilder builder("unet", weighed);
   for (const auto& item : shapes.items()) builder.from_shapes(item.key, item.value);
   builder.choose_variant();

@@ -97,7 +97,8 @@ Result<void> finish_built(const Checkpoint& checkpoint,
   const auto variants = variants_of(family);
   auto requested = gather_requested(checkpoint, draft, family, request, variants, part.findings);
   if (!requested) return tl::unexpected(requested.error());
-  derive_config(family, bound->mapped, *requested, variants, part);
+  const bool nested = checkpoint.container == Container::kTorchZip || checkpoint.container == Container::kTorchLegacy;
+  derive_config(family, bound->mapped, *requested, variants, nested, part);
   part.bound = std::move(bound);
   return {};
 }

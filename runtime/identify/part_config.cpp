@@ -143,14 +143,20 @@ Result<Config> gather_requested(const Checkpoint& checkpoint,
   return requested;
 }
 
-void derive_config(const FamilyTable& family, const Mapped& mapped, const Config& requested, const std::vector<Variant>& variants, Part& part) {
+void derive_config(const FamilyTable& family,
+                   const Mapped& mapped,
+                   const Config& requested,
+                   const std::vector<Variant>& variants,
+                   bool nested,
+                   Part& part) {
   const auto names = own_names(mapped);
   SegmentSets sets;
   for (const auto& [name, set] : family.sets) sets.emplace(name, set.to);
   const Variables none;
   Reader reader(names, sets, none);
   const Reads reads = reader.read(family.reads);
-  Derivation derivation = family.functions.derive({reads, requested, part.layout, variants});
+  Derivation derivation = family.functions.derive({reads, requested, part.layout, variants, part.prefix, nested});
+  if (!derivation.layout.empty()) part.layout = std::move(derivation.layout);
   part.config = std::move(derivation.config);
   part.variant = std::move(derivation.variant);
   part.also = std::move(derivation.also);

@@ -20,7 +20,12 @@ namespace tenon {
                                               std::vector<Finding>& findings);
 
 /// Derives config and variant from the mapping and fills them into `part`.
-void derive_config(const FamilyTable& family, const Mapped& mapped, const Config& requested, const std::vector<Variant>& variants, Part& part);
+void derive_config(const FamilyTable& family,
+                   const Mapped& mapped,
+                   const Config& requested,
+                   const std::vector<Variant>& variants,
+                   bool nested,
+                   Part& part);
 
 /// Config, base and text of a part that is recognised and not built.
 void describe_declined(const Checkpoint& checkpoint, const Tables& tables, const PartDraft& draft, Part& part);

@@ -41,6 +41,8 @@ struct DeriveInput {
   const Config& requested;          // own keys: native config and --set, with their origins
   std::string_view layout;
   std::span<const Variant> variants;
+  std::string_view prefix = {};     // what was stripped, wrappers included
+  bool nested = false;              // the container keeps levels of names (dicts) instead of one flat list
 };
 
 struct Derivation {
@@ -49,6 +51,7 @@ struct Derivation {
   std::vector<std::string> also;    // other names with the same weights
   std::vector<Undecidable> undecidable;
   std::vector<Finding> findings;    // contradictions (kind "config")
+  std::string layout;               // where the same names are called differently behind a prefix; empty: the table's
   std::string base;                 // unet variant a part belongs to, where shapes tell
 };
 
