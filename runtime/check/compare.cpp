@@ -125,7 +125,7 @@ class Comparer {
       if (used_.count(tensor) != 0 || ignored_.count(tensor) != 0) continue;
       const auto target = homeless_.find(tensor);
       out_.unexpected.push_back(
-          {tensor, target == homeless_.end() ? std::string() : target->second, {}});
+          {tensor, target == homeless_.end() ? std::string() : target->second, {}, {}});
     }
     sort_by_name(out_.unexpected);
   }

@@ -29,8 +29,7 @@ std::vector<std::size_t> with_id(const Case& subject, std::string_view id) {
 std::string file_is(const Case& subject) {
   if (subject.part == nullptr) return what_it_is(subject.identity);
   std::string text = what_it_is(*subject.part);
-  if (!subject.part->evidence.empty())
-    text += ": " + io::escape(subject.part->evidence[0].text, 160);
+  if (!subject.part->evidence.empty()) text += ": " + cut(subject.part->evidence[0].text, 160);
   return text;
 }
 
@@ -40,7 +39,7 @@ std::string take_it_as_it_is(const Case& subject) {
   if (subject.part->buildable)
     return command(subject, "check", "--as " + shell_quoted(subject.part->family));
   return subject.part->declined.empty() ? command(subject, "inspect")
-                                        : io::escape(subject.part->declined, 300);
+                                        : cut(subject.part->declined, 300);
 }
 
 std::optional<Cause> another_family(const Case& subject) {
@@ -63,7 +62,7 @@ std::string deciding_evidence(const Part& part, const std::string& asked) {
   const Evidence* decided =
       evidence_for(part.evidence, family_and_variant(part.family, part.variant));
   if (decided == nullptr) decided = evidence_for(part.refused, asked);
-  return decided == nullptr ? std::string() : fmt::format(" ({})", io::escape(decided->text, 160));
+  return decided == nullptr ? std::string() : fmt::format(" ({})", cut(decided->text, 160));
 }
 
 std::optional<Cause> another_variant(const Case& subject) {
@@ -143,7 +142,7 @@ std::optional<Cause> wrong_partner(const Case& subject) {
   std::string text;
   std::string partners;
   for (const std::size_t index : root) {
-    text += (text.empty() ? "" : "; ") + io::escape(subject.findings[index].message, 300);
+    text += (text.empty() ? "" : "; ") + cut(subject.findings[index].message, 300);
   }
   for (const CheckRequest::Partner& partner : subject.request.with) {
     partners += " " + shell_quoted(partner.path);

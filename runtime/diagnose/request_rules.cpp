@@ -13,7 +13,7 @@ std::optional<Cause> undecided(const Case& subject) {
   if (explains.empty()) return std::nullopt;
   const Finding& first = subject.findings[explains[0]];
   return Cause{
-      fmt::format("{}, and nobody said which", io::escape(first.message, 300)),
+      fmt::format("{}, and nobody said which", cut(first.message, 300)),
       first.remedy.starts_with("--") ? command(subject, "check", first.remedy) : first.remedy,
       std::move(explains)};
 }

@@ -151,7 +151,7 @@ std::optional<Cause> contradicted_config(const Case& subject) {
   if (explains.empty()) return std::nullopt;
   std::string text;
   for (const std::size_t index : explains) {
-    text += (text.empty() ? "" : "; ") + io::escape(subject.findings[index].message, 160);
+    text += (text.empty() ? "" : "; ") + cut(subject.findings[index].message, 160);
   }
   const auto follow = refusing(
       subject, [](const Finding& f) { return is_about_a_tensor(f) || has_id(f, "TN-COVERAGE"); });

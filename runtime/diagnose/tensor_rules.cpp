@@ -136,7 +136,7 @@ std::optional<Cause> other_shapes(const Case& subject) {
       refusing(subject, [](const Finding& finding) { return finding.kind == FindingKind::kShape; });
   if (explains.empty()) return std::nullopt;
   const Finding& first = subject.findings[explains[0]];
-  std::string text = io::escape(first.message, 300);
+  std::string text = cut(first.message, 300);
   if (explains.size() > 1) text += fmt::format(", and {} more differ", explains.size() - 1);
   return Cause{std::move(text), command(subject, "check", "-v"), std::move(explains)};
 }
@@ -145,7 +145,7 @@ std::optional<Cause> other_kinds(const Case& subject) {
   auto explains =
       refusing(subject, [](const Finding& finding) { return finding.kind == FindingKind::kDtype; });
   if (explains.empty()) return std::nullopt;
-  std::string text = io::escape(subject.findings[explains[0]].message, 300);
+  std::string text = cut(subject.findings[explains[0]].message, 300);
   if (explains.size() > 1) text += fmt::format(", and {} more", explains.size() - 1);
   return Cause{std::move(text), explain("TN-D-DTYPE"), std::move(explains)};
 }
@@ -155,7 +155,7 @@ std::optional<Cause> two_for_one(const Case& subject) {
       subject, [](const Finding& finding) { return finding.kind == FindingKind::kDuplicate; });
   if (explains.empty()) return std::nullopt;
   return Cause{fmt::format("the file holds one tensor of the model twice: {}",
-                           io::escape(subject.findings[explains[0]].message, 300)),
+                           cut(subject.findings[explains[0]].message, 300)),
                explain("TN-D-DUPLICATE"), std::move(explains)};
 }
 

@@ -104,6 +104,11 @@ std::string command(const Case& subject, std::string_view verb, std::string_view
 
 std::string shown_name(std::string_view name) { return io::quoted(name, kNameBytes); }
 
+std::string cut(std::string_view sentence, std::size_t limit) {
+  if (sentence.size() <= limit) return std::string(sentence);
+  return std::string(sentence.substr(0, limit - 3)) + "...";
+}
+
 std::string some_names(const std::vector<std::string>& names) {
   std::vector<std::string> sorted = names;
   std::sort(sorted.begin(), sorted.end(),

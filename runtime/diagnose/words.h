@@ -32,6 +32,8 @@ namespace tenon {
 
 /// Untrusted text for a line of a report.
 [[nodiscard]] std::string shown_name(std::string_view name);
+/// The beginning of a sentence that is made for a report already.
+[[nodiscard]] std::string cut(std::string_view sentence, std::size_t limit);
 /// The first few names, folded by nothing: `"a", "b" and 3 more`.
 [[nodiscard]] std::string some_names(const std::vector<std::string>& names);
 /// "1 tensor", "12 tensors".

@@ -83,16 +83,19 @@ void name_parts(std::vector<PartDraft>& drafts, const Wrappers& wrappers) {
 // The commonest prefix first.
 void order_prefixes(Candidate& candidate, const Checkpoint& checkpoint) {
   if (candidate.prefixes.size() < 2) return;
-  const auto count = [&](const std::string& prefix) {
-    return std::count_if(candidate.tensors.begin(), candidate.tensors.end(), [&](std::uint32_t t) {
+  std::vector<std::pair<std::size_t, std::string>> counted;
+  for (const std::string& prefix : candidate.prefixes) {
+    const auto count = std::count_if(candidate.tensors.begin(), candidate.tensors.end(), [&](std::uint32_t t) {
       const std::string_view name = checkpoint.tensors[t].name;
-      if (!name.starts_with(prefix)) return false;
-      return std::none_of(candidate.prefixes.begin(), candidate.prefixes.end(), [&](const std::string& other) {
-        return other.size() > prefix.size() && name.starts_with(other);
-      });
+      return name.starts_with(prefix) && std::none_of(candidate.prefixes.begin(), candidate.prefixes.end(), [&](const std::string& other) {
+               return other.size() > prefix.size() && name.starts_with(other);
+             });
     });
-  };
-  std::stable_sort(candidate.prefixes.begin(), candidate.prefixes.end(), [&](const std::string& a, const std::string& b) { return count(a) > count(b); });
+    counted.emplace_back(static_cast<std::size_t>(count), prefix);
+  }
+  std::stable_sort(counted.begin(), counted.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  candidate.prefixes.clear();
+  for (auto& [count, prefix] : counted) candidate.prefixes.push_back(std::move(prefix));
   candidate.prefix = candidate.prefixes.front();
 }
 

@@ -192,7 +192,7 @@ class TableFaults {
   [[nodiscard]] bool empty() const { return faults_.empty(); }
   /// In the order of the file.
   [[nodiscard]] std::vector<TableFault> sorted() const;
-  /// The first fault: "<path>:<line>:<column>: <message> [<code>]", kUsage.
+  /// The first fault found, the others may follow from it: "<path>:<line>:<column>: <message> [<code>]", kUsage.
   [[nodiscard]] Error error(std::string_view path) const;
 
  private:

@@ -76,7 +76,7 @@ std::vector<TableFault> TableFaults::sorted() const {
 }
 
 Error TableFaults::error(std::string_view path) const {
-  const TableFault fault = sorted().front();
+  const TableFault& fault = faults_.front();
   auto message = fmt::format("{}:{}:{}: {} [{}]", io::escape(path, 128), fault.mark.line, fault.mark.column,
                              io::escape(fault.message, 320), fault.code);
   return Error{ErrorKind::kUsage, fault.code, std::move(message), "see configs/README.md", nullptr};

@@ -5,8 +5,9 @@ namespace tenon::report {
 
 std::string to_text(const Error& error, const TextOptions& options) {
   const Paint paint(options.color);
-  std::string out = paint(Color::kRed, "error") + ": " + error.message + "\n";
-  if (!error.remedy.empty()) out += "  " + paint(Color::kCyan, "do") + ": " + error.remedy + "\n";
+  std::string out = paint(Color::kRed, "error") + ": " + sentence(error.message) + "\n";
+  if (!error.remedy.empty())
+    out += "  " + paint(Color::kCyan, "do") + ": " + sentence(error.remedy) + "\n";
   return out;
 }
 

@@ -60,7 +60,7 @@ std::string choices(const Undecidable& undecidable) {
   }
   std::string line = shown(undecidable.what);
   if (!text.empty()) line += ": one of " + text;
-  if (!undecidable.set_with.empty()) line += "; say it with " + shown(undecidable.set_with);
+  if (!undecidable.set_with.empty()) line += "; say it with " + sentence(undecidable.set_with);
   return line;
 }
 
@@ -91,10 +91,10 @@ void append_part(std::string& out, const Part& part, const TextOptions& options)
 
   Block block(out, paint, options.verbose);
   std::vector<std::string> evidence;
-  for (const Evidence& entry : part.evidence) evidence.push_back(shown(entry.text));
+  for (const Evidence& entry : part.evidence) evidence.push_back(sentence(entry.text));
   std::vector<std::string> refused;
   for (const Evidence& entry : part.refused)
-    refused.push_back(shown(entry.candidate) + ": " + shown(entry.text));
+    refused.push_back(shown(entry.candidate) + ": " + sentence(entry.text));
   std::vector<std::string> undecided;
   for (const Undecidable& entry : part.undecidable) undecided.push_back(choices(entry));
   if (part.prefixes.size() > 1) block.line("prefixes", joined(part.prefixes));
@@ -104,10 +104,10 @@ void append_part(std::string& out, const Part& part, const TextOptions& options)
   block.list("not", refused);
   if (!part.config.items().empty()) block.line("config", config_line(part.config));
   block.list("weights cannot tell", undecided);
-  if (!part.nearest.empty()) block.line("nearest known", shown(part.nearest));
-  if (!part.declined.empty()) block.line("not built", shown(part.declined));
+  if (!part.nearest.empty()) block.line("nearest known", sentence(part.nearest));
+  if (!part.declined.empty()) block.line("not built", sentence(part.declined));
   for (const Finding& finding : part.findings) {
-    out += fmt::format("    {}: {}\n", paint(finding.severity), shown(finding.message));
+    out += fmt::format("    {}: {}\n", paint(finding.severity), sentence(finding.message));
   }
 }
 
@@ -119,14 +119,14 @@ std::string to_text(const Inspection& inspection, const TextOptions& options) {
   std::string out;
   if (inspection.checkpoint) out += checkpoint_line(*inspection.checkpoint, paint);
   for (const Diagnosis& diagnosis : inspection.diagnosis) {
-    out += fmt::format("  {}: {} [{}]\n", paint(Color::kRed, "cause"), shown(diagnosis.cause),
+    out += fmt::format("  {}: {} [{}]\n", paint(Color::kRed, "cause"), sentence(diagnosis.cause),
                        diagnosis.id);
     if (!diagnosis.remedy.empty())
-      out += fmt::format("  {}: {}\n", paint(Color::kCyan, "do"), diagnosis.remedy);
+      out += fmt::format("  {}: {}\n", paint(Color::kCyan, "do"), sentence(diagnosis.remedy));
   }
   if (!inspection.identity) return out;
   for (const Finding& finding : inspection.identity->findings) {
-    out += fmt::format("  {}: {}\n", paint(finding.severity), shown(finding.message));
+    out += fmt::format("  {}: {}\n", paint(finding.severity), sentence(finding.message));
   }
   for (const Part& part : inspection.identity->parts) append_part(out, part, options);
   return out;

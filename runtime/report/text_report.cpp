@@ -92,7 +92,8 @@ std::string decision(const Finding& finding) {
     case Action::kKeep:
       return {};
   }
-  return finding.rule.empty() ? ", " + text : fmt::format(", {} by {}", text, shown(finding.rule));
+  return finding.rule.empty() ? ", " + text
+                              : fmt::format(", {} by {}", text, sentence(finding.rule));
 }
 
 std::string suggestion(const Group& group) {
@@ -110,7 +111,7 @@ std::string suggestion(const Group& group) {
 std::vector<std::string> lines_of(const Group& group, const Paint& paint) {
   const Finding& first = *group[0];
   const std::string head = paint(first.severity) + " " + std::string(to_string(first.kind));
-  if (!is_about_tensors(first)) return {fmt::format("{}: {}", head, shown(first.message))};
+  if (!is_about_tensors(first)) return {fmt::format("{}: {}", head, sentence(first.message))};
   std::vector<std::string> names;
   for (const Finding* finding : group) names.push_back(subject(*finding));
   std::vector<std::string> lines;
@@ -167,10 +168,10 @@ std::string head_line(std::string_view path, const LoadReport& report, const Pai
 void append_diagnoses(std::string& out, const LoadReport& report, const TextOptions& options) {
   const Paint paint(options.color);
   for (const Diagnosis& diagnosis : report.diagnosis) {
-    out += fmt::format("  {}: {} [{}]\n", paint(Color::kBold, "cause"), shown(diagnosis.cause),
+    out += fmt::format("  {}: {} [{}]\n", paint(Color::kBold, "cause"), sentence(diagnosis.cause),
                        diagnosis.id);
     if (!diagnosis.remedy.empty())
-      out += fmt::format("  {}: {}\n", paint(Color::kCyan, "do"), diagnosis.remedy);
+      out += fmt::format("  {}: {}\n", paint(Color::kCyan, "do"), sentence(diagnosis.remedy));
     std::vector<const Finding*> explained;
     for (const std::size_t index : diagnosis.explains)
       explained.push_back(&report.findings.at(index));
@@ -218,7 +219,7 @@ void append_provenance(std::string& out, const LoadReport& report) {
                        from.empty() ? std::string(to_string(tensor.origin)) : from);
     if (!ops.empty()) out += " [" + ops + "]";
     out += ", " + shown(tensor.type);
-    if (!tensor.rule.empty()) out += ", " + shown(tensor.rule);
+    if (!tensor.rule.empty()) out += ", " + sentence(tensor.rule);
     out += "\n";
   }
 }

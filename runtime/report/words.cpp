@@ -65,6 +65,19 @@ std::string Paint::operator()(Verdict verdict) const {
 
 std::string shown(std::string_view text) { return io::escape(text, kShownBytes); }
 
+std::string sentence(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte < 0x7F) {
+      out += c;
+    } else {
+      out += fmt::format("\\x{:02x}", byte);
+    }
+  }
+  return out;
+}
+
 std::string shown(const TensorType& type) {
   return fmt::format("{} {}", dtype_name(type.dtype), to_string(type.shape));
 }

@@ -25,6 +25,8 @@ class Paint {
 
 /// Untrusted text, escaped whole; names and paths are limited when they are opened.
 [[nodiscard]] std::string shown(std::string_view text);
+/// A sentence whose names are escaped already; what could still harm a terminal is made visible.
+[[nodiscard]] std::string sentence(std::string_view text);
 /// "F32 [10, 192]".
 [[nodiscard]] std::string shown(const TensorType& type);
 /// "1 tensor", "12 tensors".

@@ -98,7 +98,7 @@ INSTANTIATE_TEST_SUITE_P(
         Broken{"ExpressionMissing", "[\"blocks.{i}.q\", ", "[[\"blocks.{i}.q\", \"blocks.{i}.k\"], ", "TN-TABLE-EXPR", ":13:9:"},
         Broken{"UnusedSource", kRow, "      - [[\"blocks.{i}.q\", \"blocks.{i}.k\"], \"blocks.{i}.q\", \"transpose($1)\"]\n", "TN-TABLE-EXPR", ":13:9:"},
         Broken{"NoInverse", "\"blocks.{i}.q\"]", "\"blocks.{i}.q\", \"slice($1, 0, 0, 1)\"]", "TN-TABLE-INVERSE", ":13:9:"},
-        Broken{"BackNamesNoSource", kRow, "      - {from: \"blocks.{i}.q\", to: \"blocks.{i}.q\", back: {other: $1}}\n", "TN-TABLE-INVERSE", ":13:56:"},
+        Broken{"BackNamesNoSource", kRow, "      - {from: \"blocks.{i}.q\", to: \"blocks.{i}.q\", back: {other: $1}}\n", "TN-TABLE-INVERSE", ":13:59:"},
         Broken{"NoReason", "because: a counter", "derived: true", "TN-TABLE-HARMLESS", ":16:9:"},
         Broken{"UnknownSpelling", kRow, "      - {from: \"blocks.{i}.q\", to: \"blocks.{i}.q\", when: {names: old}}\n", "TN-TABLE-SPELLING", ":13:9:"},
         Broken{"RowOfOne", kRow, "      - [\"blocks.{i}.q\"]\n", "TN-TABLE-ROW", ":13:9:"},
