@@ -75,6 +75,12 @@ ClipResNetConfig read_resnet(Reader& in, const Value::List& layers) {
   ClipResNetConfig c;
   c.image_size = in.size("vision_cfg.image_size");
   c.width = in.size("vision_cfg.width");
+  const std::int64_t pool_width = 32 * c.width;
+  const std::int64_t head_width = in.size_or("vision_cfg.head_width", pool_width);
+  if (pool_width % head_width != 0) {
+    in.note(impossible("vision_cfg.head_width", std::to_string(head_width), "it must divide the pool's width " + std::to_string(pool_width)));
+  }
+  c.pool_heads = std::max<std::int64_t>(1, pool_width / head_width);
   for (std::size_t i = 0; i < c.layers.size(); ++i) {
     const auto count = i < layers.size() ? layers[i].as_int() : std::nullopt;
     if (layers.size() != c.layers.size() || !count || *count <= 0) {

@@ -29,6 +29,7 @@ struct ClipVitConfig {
 struct ClipResNetConfig {
   std::int64_t image_size = 224;
   std::int64_t width = 64;
+  std::int64_t pool_heads = 32;  // of the attention pool
   std::array<std::int64_t, 4> layers{3, 4, 6, 3};
 };
 

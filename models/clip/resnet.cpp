@@ -74,8 +74,8 @@ ClipResNet::ClipResNet(const ClipResNetConfig& config, std::int64_t embed_dim) {
   for (std::size_t i = 0; i < kNames.size(); ++i) {
     layers_[i] = make_layer(kNames[i], inputs, width << i, config.layers[i], i == 0 ? 1 : 2);
   }
-  // The stem and the layers halve the image five times; the pool's heads are 64 wide.
-  attnpool_ = child<ClipAttentionPool>("attnpool", config.image_size / 32, inputs, inputs / 64, embed_dim);
+  // The stem and the layers halve the image five times.
+  attnpool_ = child<ClipAttentionPool>("attnpool", config.image_size / 32, inputs, config.pool_heads, embed_dim);
 }
 
 ClipResNet::Layer ClipResNet::make_layer(

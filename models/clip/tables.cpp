@@ -83,7 +83,14 @@ void text_shapes(ConfigBuilder& config, bool both_towers) {
 /// OpenAI's loader takes heads of width 64 and QuickGELU whatever the size; its layout therefore decides both.
 constexpr std::int64_t kOpenAiHeadWidth = 64;
 
-void what_shapes_cannot_tell(ConfigBuilder& config, bool openai, bool vit, bool text) {
+void what_shapes_cannot_tell(ConfigBuilder& config, bool openai, bool resnet, bool vit, bool text) {
+  if (resnet) {
+    if (openai || config.result().variant != "custom") {
+      config.or_default("vision_cfg.head_width", kOpenAiHeadWidth);
+    } else {
+      config.cannot_tell("vision_cfg.head_width", head_choices(32 * config.read_int("rn_width"), /*as_width=*/true), true);
+    }
+  }
   if (vit) {
     const std::int64_t width = config.read_int("v_width");
     if (openai) {
@@ -132,7 +139,7 @@ Derivation derive(const DeriveInput& input) {
   if (resnet) resnet_shapes(config);
   if (text) text_shapes(config, both);
   config.choose_variant();
-  what_shapes_cannot_tell(config, input.layout == "openai", vit, text);
+  what_shapes_cannot_tell(config, input.layout == "openai", resnet, vit, text);
   return config.finish();
 }
 
