@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
-#include <vector>
 
 #include <tenon/derive.h>
 #include <tenon/family.h>
@@ -13,6 +12,7 @@ namespace tenon::models {
 namespace {
 
 constexpr std::int64_t kQformerHeadDim = 128;  // FacePerceiverResampler(dim_head=128)
+constexpr std::int64_t kTowerHeadDim = 64;     // of the CLIP tower, whatever its width
 
 /// The encoder's own names are met behind `id_encoder.`, nested or flat, or bare.
 std::string layout_of(const DeriveInput& input) {
@@ -42,11 +42,7 @@ Derivation derive(const DeriveInput& input) {
     config.or_default("qformer_heads", std::max<std::int64_t>(1, cross / kQformerHeadDim));
   }
   config.choose_variant(config.config().bool_or("qformer_perceiver", false) ? "v2" : "v1");
-  std::vector<Value> heads;
-  for (const std::int64_t head_dim : {64, 32, 16}) {
-    if (width > 0 && width % head_dim == 0) heads.emplace_back(width / head_dim);
-  }
-  config.cannot_tell("num_attention_heads", std::move(heads), true);
+  config.or_default("num_attention_heads", std::max<std::int64_t>(1, width / kTowerHeadDim));
   return config.finish();
 }
 
