@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include <tenon/config_error.h>
+
 namespace tenon::models {
 namespace {
 
 Failure impossible(const std::string& key, const std::string& found, const std::string& required) {
-  return fail(ErrorKind::kUsage,
-              "TN-CONFIG-VALUE",
-              "clip: config value " + key + " is " + found + "; " + required + " [TN-CONFIG-VALUE]",
-              "Set it with --set " + key + "=VALUE, or leave it to the checkpoint's shapes.");
+  return impossible_value("clip", key, found, required);
 }
 
 /// Reads positive sizes and remembers the first that is missing or impossible.

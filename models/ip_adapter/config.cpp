@@ -2,14 +2,13 @@
 
 #include <optional>
 
+#include <tenon/config_error.h>
+
 namespace tenon::models {
 namespace {
 
 Failure impossible(const std::string& key, const std::string& found, const std::string& required) {
-  return fail(ErrorKind::kUsage,
-              "TN-CONFIG-VALUE",
-              "ip_adapter: config value " + key + " is " + found + "; " + required + " [TN-CONFIG-VALUE]",
-              "Set it with --set " + key + "=VALUE, or leave it to the checkpoint's shapes.");
+  return impossible_value("ip_adapter", key, found, required);
 }
 
 std::optional<IpProjection> projection_named(const std::string& name) {

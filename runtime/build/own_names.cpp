@@ -5,7 +5,7 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "runtime/check/natural_order.h"
+#include "runtime/io/natural_order.h"
 
 namespace tenon::loading {
 namespace {

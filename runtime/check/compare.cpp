@@ -6,8 +6,8 @@
 #include <string_view>
 #include <utility>
 
-#include "runtime/check/natural_order.h"
 #include "runtime/check/similar_names.h"
+#include "runtime/io/natural_order.h"
 
 namespace tenon {
 namespace {

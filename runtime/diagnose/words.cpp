@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
-#include "runtime/check/natural_order.h"
+#include "runtime/io/natural_order.h"
 #include "runtime/io/text.h"
 
 namespace tenon {

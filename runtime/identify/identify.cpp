@@ -103,13 +103,19 @@ Result<void> finish_built(const Checkpoint& checkpoint,
   return {};
 }
 
-Part unknown_part(const Checkpoint& checkpoint, const Tables& tables, const std::vector<Loser>& losers) {
+// One part of every tensor, for a checkpoint that no single family explains.
+Part whole_checkpoint(const Checkpoint& checkpoint) {
   Part part;
   part.part = "model";
   part.prefixes = {""};
   part.tensors.resize(checkpoint.tensors.size());
   std::iota(part.tensors.begin(), part.tensors.end(), 0U);
   part.parameters = count_elements(checkpoint, part.tensors);
+  return part;
+}
+
+Part unknown_part(const Checkpoint& checkpoint, const Tables& tables, const std::vector<Loser>& losers) {
+  Part part = whole_checkpoint(checkpoint);
   for (const Loser& loser : losers) {
     const std::string label = loser.candidate.label();
     const bool told = std::any_of(part.refused.begin(), part.refused.end(), [&](const Evidence& e) { return e.candidate == label; });
@@ -135,12 +141,7 @@ Identity unknown(const Checkpoint& checkpoint, const Tables& tables, const Conte
 Identity ambiguous(const Checkpoint& checkpoint, const Contest& contest) {
   Identity identity;
   identity.status = IdentityStatus::kAmbiguous;
-  Part part;
-  part.part = "model";
-  part.prefixes = {""};
-  part.tensors.resize(checkpoint.tensors.size());
-  std::iota(part.tensors.begin(), part.tensors.end(), 0U);
-  part.parameters = count_elements(checkpoint, part.tensors);
+  Part part = whole_checkpoint(checkpoint);
   std::string labels;
   for (const std::size_t s : contest.ties.front()) {
     const Candidate& candidate = contest.survivors[s];

@@ -8,8 +8,8 @@
 
 #include <fmt/format.h>
 
-#include "runtime/check/natural_order.h"
 #include "runtime/identify/tables.h"
+#include "runtime/io/natural_order.h"
 #include "runtime/io/text.h"
 #include "runtime/mapping/expr.h"
 #include "runtime/mapping/mapper.h"

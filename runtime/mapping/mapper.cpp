@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "runtime/check/natural_order.h"
+#include "runtime/io/natural_order.h"
 #include "runtime/io/text.h"
 #include "runtime/mapping/expr.h"
 

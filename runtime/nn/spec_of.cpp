@@ -7,7 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "runtime/check/natural_order.h"
+#include "runtime/io/natural_order.h"
 
 namespace tenon {
 namespace {

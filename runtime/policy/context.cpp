@@ -5,7 +5,7 @@
 #include <tuple>
 #include <utility>
 
-#include "runtime/check/natural_order.h"
+#include "runtime/io/natural_order.h"
 #include "runtime/io/text.h"
 #include "runtime/policy/findings.h"
 #include "runtime/policy/pairs.h"

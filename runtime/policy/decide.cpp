@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "runtime/check/compare.h"
-#include "runtime/check/natural_order.h"
 #include "runtime/diagnose/diagnose.h"
+#include "runtime/io/natural_order.h"
 #include "runtime/io/text.h"
 #include "runtime/policy/adapt.h"
 #include "runtime/policy/context.h"

@@ -1,4 +1,4 @@
-#include "runtime/check/natural_order.h"
+#include "runtime/io/natural_order.h"
 
 #include <algorithm>
 #include <gtest/gtest.h>
