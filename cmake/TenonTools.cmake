@@ -18,7 +18,7 @@ foreach(path IN LISTS pages)
 endforeach()
 configure_file(${PROJECT_SOURCE_DIR}/cmake/pages.cpp.in ${PROJECT_BINARY_DIR}/generated/pages.cpp @ONLY)
 
-# Compiled once and without LibTorch, which brings a fmt of its own.
+# What both programs share, compiled once.
 if(common)
   add_library(tenon_tools_common OBJECT ${common})
   target_link_libraries(tenon_tools_common PRIVATE
@@ -37,7 +37,6 @@ if(torch AND TENON_WITH_TORCH)
   add_executable(tenon_torch_cli ${torch} $<TARGET_OBJECTS:tenon_tools_common>)
   target_link_libraries(tenon_torch_cli PRIVATE
     tenon_options tenon tenon_private spdlog::spdlog benchmark::benchmark)
-  target_compile_definitions(tenon_torch_cli PRIVATE FMT_HEADER_ONLY)
   tenon_use_precompiled(tenon_torch_cli)
   set_target_properties(tenon_torch_cli PROPERTIES
     OUTPUT_NAME tenon-torch RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/libexec/tenon)

@@ -11,11 +11,18 @@ file(CREATE_LINK ${PROJECT_SOURCE_DIR}/models ${PROJECT_BINARY_DIR}/generated/mo
 target_include_directories(tenon_usage INTERFACE ${PROJECT_BINARY_DIR}/generated/models)
 
 # One precompiled header for every target of this half; it costs 16 s and 500 MB, so nobody makes a second.
-# ccache can only cache what uses a gcc precompiled header when the preprocessor mentions it.
 add_library(tenon_precompiled OBJECT ${PROJECT_SOURCE_DIR}/cmake/precompiled.cpp)
 target_link_libraries(tenon_precompiled PRIVATE tenon_options tenon_usage tenon_private)
-target_precompile_headers(tenon_precompiled PRIVATE ${PROJECT_SOURCE_DIR}/cmake/precompiled.h)
+target_include_directories(tenon_precompiled PRIVATE ${PROJECT_SOURCE_DIR}/cmake)
+target_precompile_headers(tenon_precompiled PRIVATE <precompiled.h>)
 target_compile_options(tenon_precompiled PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+
+# gcc writes other bytes each time, and ccache would take each for another header. It goes by this sum instead (with
+# CCACHE_PCH_EXTSUM), and can cache what uses the header when the preprocessor mentions it (-fpch-preprocess).
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/precompiled.h)
+file(SHA256 ${PROJECT_SOURCE_DIR}/cmake/precompiled.h sum)
+file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/CMakeFiles/tenon_precompiled.dir/cmake_pch.hxx.gch.sum
+  CONTENT "${sum} ${TENON_LIBTORCH} ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}\n")
 
 function(tenon_use_precompiled target)
   target_precompile_headers(${target} REUSE_FROM tenon_precompiled)

@@ -26,8 +26,10 @@ if(NOT TARGET tenon::libtorch)
   add_library(tenon::torch_cpu SHARED IMPORTED)
   set_target_properties(tenon::torch_cpu PROPERTIES IMPORTED_LOCATION ${TENON_LIBTORCH}/lib/libtorch_cpu.so)
   add_library(tenon::libtorch INTERFACE IMPORTED)
-  target_include_directories(tenon::libtorch SYSTEM INTERFACE
-    ${TENON_LIBTORCH}/include ${TENON_LIBTORCH}/include/torch/csrc/api/include)
+  # LibTorch's include folder also holds headers of what it was built from. It is searched last, or its <fmt/...> would hide
+  # the one that spdlog and the host were built with.
+  target_include_directories(tenon::libtorch SYSTEM INTERFACE ${TENON_LIBTORCH}/include/torch/csrc/api/include)
+  target_compile_options(tenon::libtorch INTERFACE "SHELL:-idirafter ${TENON_LIBTORCH}/include")
   # libtorch_cpu.so of a CUDA wheel needs CUDA libraries that its own run path finds when the program starts.
   target_link_options(tenon::libtorch INTERFACE -Wl,--allow-shlib-undefined)
   target_link_libraries(tenon::libtorch INTERFACE tenon::torch_cpu tenon::c10)
