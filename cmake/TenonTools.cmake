@@ -41,3 +41,17 @@ if(torch AND TENON_WITH_TORCH)
   set_target_properties(tenon_torch_cli PROPERTIES
     OUTPUT_NAME tenon-torch RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/libexec/tenon)
 endif()
+
+# CLIP's tokenizer: texts become inputs of `tenon run`. A program of its own, since no verb needs it.
+set(html_entities ${PROJECT_BINARY_DIR}/generated/html_entities.cpp)
+add_custom_command(OUTPUT ${html_entities}
+  COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tools/tokenizer/html_entities.py ${html_entities}
+  DEPENDS ${PROJECT_SOURCE_DIR}/tools/tokenizer/html_entities.py COMMENT "Listing HTML entities" VERBATIM)
+tenon_sources(tokenizer tools/tokenizer/*.cpp)
+list(REMOVE_ITEM tokenizer ${PROJECT_SOURCE_DIR}/tools/tokenizer/main.cpp)
+add_library(tenon_tokenizer STATIC ${tokenizer} ${html_entities})
+target_link_libraries(tenon_tokenizer PUBLIC tenon_options tenon_core PRIVATE ICU::i18n ICU::uc ZLIB::ZLIB)
+add_executable(tenon_clip_tokens tools/tokenizer/main.cpp $<TARGET_OBJECTS:tenon_tools_common>)
+target_link_libraries(tenon_clip_tokens PRIVATE tenon_tokenizer tenon_core_private CLI11::CLI11 spdlog::spdlog)
+set_target_properties(tenon_clip_tokens PROPERTIES
+  OUTPUT_NAME clip-tokens RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/libexec/tenon)
