@@ -1,6 +1,7 @@
 """Standard streams that fail, and Ctrl-C."""
 import json
 import os
+import pty
 import signal
 import subprocess
 from pathlib import Path
@@ -46,6 +47,48 @@ class Streams(support.TestCase):
         done = tenon("ls", MODEL, stdout=writing)
         os.close(writing)
         self.assertEqual(done.returncode, 2)
+
+
+class Progress(support.TestCase):
+    """A bar on a terminal, lines of JSON on request, else nothing."""
+
+    def errors_on_a_terminal(self, *options):
+        reading, writing = pty.openpty()
+        with subprocess.Popen([TENON, "load", MODEL, *options], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=writing) as process:
+            os.close(writing)
+            text = b""
+            while True:
+                try:
+                    chunk = os.read(reading, 4096)
+                except OSError:  # what Linux says when the other side has closed
+                    break
+                if not chunk:
+                    break
+                text += chunk
+            self.assertEqual(process.wait(timeout=60), 0, text)
+        os.close(reading)
+        return text.decode()
+
+    def test_a_terminal_gets_a_bar_that_is_cleared_in_the_end(self):
+        text = self.errors_on_a_terminal()
+        for stage in ("open", "identify", "plan", "read", "bind"):
+            self.assertIn("\r\x1b[K" + stage, text)
+        self.assertIn("[##", text)
+        self.assertTrue(text.endswith("\r\x1b[K"), repr(text[-20:]))
+
+    def test_no_bar_where_none_is_wanted(self):
+        self.assertEqual(self.errors_on_a_terminal("--progress", "none"), "")
+        self.assertEqual(self.errors_on_a_terminal("-q"), "")
+        self.assertEqual(tenon("load", MODEL).stderr, b"")
+
+    def test_json_lines_name_stage_and_bytes(self):
+        lines = [json.loads(line) for line in tenon("load", MODEL, "--progress", "json").stderr.splitlines()]
+        stages = list(dict.fromkeys(line["stage"] for line in lines))
+        self.assertEqual(stages, ["open", "identify", "plan", "read", "bind", "audit"])
+        last = [line for line in lines if line["stage"] == "read"][-1]
+        self.assertEqual(last["done"], last["total"])
+        self.assertGreater(last["done"], 0)
 
 
 class Interrupts(support.TestCase):

@@ -4,10 +4,11 @@
 The weights are transformers' model's. They are renamed to the original repository's names here
 (`to_original`), which timm's own converter then reads into timm's model: the script fails unless
 timm's outputs and transformers' agree. Written: layout dinov2 (original), transformers (as
-save_pretrained stores, and as the live model), timm.
+save_pretrained stores, and as the live model), timm; for one model also dinov2 in training chunks.
 
     python tests/golden/vit/make_dinov2.py [MODEL...]
 """
+import re
 import sys
 from pathlib import Path
 
@@ -91,6 +92,11 @@ def to_original(disk):
 def run(model, inputs):
     tokens = model(inputs["pixel_values"]).last_hidden_state
     return {"tokens": tokens, "features": tokens[:, 0]}
+
+
+def to_chunked(original):
+    """As training with block_chunks=2 names the blocks: the index stays that of the whole model."""
+    return {re.sub(r"^blocks\.(\d+)\.", r"blocks.\1.\1.", name): x for name, x in original.items()}
 
 
 def to_timm(architecture, arguments, original):
@@ -193,12 +199,15 @@ def make(name):
     native = hf.config_writer(text)
     forms = {
         "original": ("dinov2", original, None),
+        "chunked": ("dinov2", to_chunked(original), None),
         "transformers": ("transformers", disk, native),
         "transformers_memory": ("transformers", dict(model.state_dict()), native),
         "timm": ("timm", timm_model.state_dict(),
                  lambda folder: save_config_for_hf(timm_model, str(folder / "config.json"))),
     }
     hidden = HIDDEN if config["act"] == "swiglu" else (*HIDDEN, "act")
+    if name != "plain":  # one set of weights in chunks says it for all
+        del forms["chunked"]
     for form, (layout, tensors, native) in forms.items():
         golden.write(
             f"vit/dinov2_{name}_{form}", script=SCRIPT, about=about, uses=["transformers", "timm"],

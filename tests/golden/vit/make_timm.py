@@ -39,6 +39,8 @@ CASES = {
     "qk_norm": ("norm of q and k within each head", "vit_tiny_patch16_224", dict(qk_norm=True), ()),
     "no_embed_class": ("DeiT III: no position for the class token, layer scale",
                        "deit3_small_patch16_224", {}, ()),
+    "deit3_original": ("DeiT III under its authors' names: gamma_1 and gamma_2",
+                       "deit3_small_patch16_224", {}, ()),
     "reg_tokens": ("DINOv2 with registers: registers and class token without position",
                    "vit_small_patch14_reg4_dinov2", dict(num_classes=0), ()),
     "reg_tokens_embedded": ("registers and class token have positions", "vit_tiny_patch16_224",
@@ -180,6 +182,13 @@ def both(a, b, kinds):
     return [[f"{a}.{k}" if k else a, f"{b}.{k}" if k else b] for k in kinds]
 
 
+def in_file(name, renames):
+    """A timm name as the golden's file has it."""
+    for timm_name, file_name in renames.items():
+        name = name.replace(timm_name, file_name)
+    return name
+
+
 def mutants_of(name, model, config, inputs):
     """Every wrong model that a loader could plausibly build from this file."""
     state = model.state_dict()
@@ -235,6 +244,9 @@ def make(name):
     if name == "bf16_file":
         checkpoint = {k: v.bfloat16() for k, v in model.state_dict().items()}
         model.load_state_dict({k: v.float() for k, v in checkpoint.items()})
+    renames = {".ls1.gamma": ".gamma_1", ".ls2.gamma": ".gamma_2"} if name == "deit3_original" else {}
+    if renames:
+        checkpoint = {in_file(k, renames): v for k, v in model.state_dict().items()}
     config = config_of(model)
     height, width = model.patch_embed.img_size
     inputs = {"pixel_values": golden.random_tensor((2, config["in_chans"], height, width), name)}
@@ -250,7 +262,8 @@ def make(name):
                  "config": {k: v for k, v in config.items() if k not in hidden}},
         settings={k: config[k] for k in hidden},
         native=lambda folder: save_config_for_hf(model, str(folder / "config.json")),
-        mutants=mutants_of(name, model, config, inputs))
+        mutants=[mutant | {"swap": [[in_file(n, renames) for n in pair] for pair in mutant["swap"]]}
+                 if "swap" in mutant else mutant for mutant in mutants_of(name, model, config, inputs)])
 
 
 if __name__ == "__main__":
