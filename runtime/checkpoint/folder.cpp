@@ -4,6 +4,7 @@
 #include <array>
 #include <filesystem>
 
+#include "runtime/io/errno_text.h"
 #include "runtime/io/text.h"
 
 namespace tenon::checkpoint {
@@ -81,7 +82,7 @@ Result<std::vector<std::string>> list_folder(const std::string& folder) {
     return io::refuse(denied ? ErrorKind::kPermission : ErrorKind::kIo,
                       "IX-FOLDER",
                       {.file = folder},
-                      "the folder cannot be listed: " + error.message(),
+                      "the folder cannot be listed: " + io::errno_text(error.value()),
                       "");
   }
   std::sort(names.begin(), names.end());

@@ -4,9 +4,9 @@
 #include "runtime/formats/recognise.h"
 #include "runtime/formats/safetensors.h"
 #include "runtime/formats/torch_legacy.h"
+#include "runtime/formats/torch_tar.h"
 #include "runtime/formats/torch_zip.h"
 #include "runtime/io/memory_guard.h"
-#include "runtime/io/text.h"
 
 namespace tenon::formats {
 namespace {
@@ -29,14 +29,9 @@ Result<Opened> read_kind(Kind kind, const ByteSource& source, const Limits& limi
     case Kind::kGguf:
       return opened(Container::kGguf, read_gguf(source, limits));
     case Kind::kTar:
-      break;
+      return opened(Container::kTorchTar, read_torch_tar(source, limits));
   }
-  return io::refuse(ErrorKind::kUnsupported,
-                    "LG-TAR",
-                    {.file = source.name()},
-                    "looks like a tar file; torch wrote such checkpoints before version 0.1.10",
-                    "safetensors or a later torch.save file is required",
-                    "Unpack it, or load it with an old torch and save its weights as safetensors.");
+  return Opened{};
 }
 
 }  // namespace

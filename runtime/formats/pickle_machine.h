@@ -5,13 +5,29 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <vector>
 
+#include <tenon/dtype.h>
 #include <tenon/error.h>
 #include <tenon/limits.h>
 
 #include "runtime/formats/pickle_graph.h"
 
 namespace tenon::formats {
+
+/// A tensor that is described outside the program, which knows it by a key: how torch's tar files do it.
+struct OutsideTensor {
+  std::string storage;                // its key
+  DType dtype = DType::kF32;
+  std::uint64_t elements = 0;         // of the storage
+  std::uint64_t window_begin = 0;     // the part of the storage that the tensor may use
+  std::uint64_t window_elements = 0;
+  std::int64_t offset = 0;            // in the window
+  std::vector<std::int64_t> size;
+  std::vector<std::int64_t> stride;
+};
+using OutsideTensors = std::unordered_map<std::string, OutsideTensor>;
 
 /// Where a program comes from, for messages, and what bounds it.
 struct PickleSource {
@@ -22,6 +38,7 @@ struct PickleSource {
   bool persistent_ids = true;  // storages are named by BINPERSID
   bool legacy = false;         // persistent ids have a sixth member and may name modules
   bool whole = true;           // nothing may follow STOP
+  const OutsideTensors* outside = nullptr;  // persistent ids are keys of these
 };
 
 struct PickleRun {

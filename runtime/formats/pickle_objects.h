@@ -59,6 +59,7 @@ class PickleObjects {
   Result<NodeId> dense(std::string_view what, NodeId arguments, NodeId requires_grad, std::optional<DType> dtype);
   Result<std::int64_t> offset_of(NodeId node) const;
   Result<void> check_view(const StorageInfo& storage, const TensorInfo& view) const;
+  Result<NodeId> outside(NodeId id);
   Result<NodeId> legacy_view(NodeId storage, NodeId metadata) const;
   Result<std::string_view> storage_key(NodeId node) const;
 

@@ -34,6 +34,7 @@ Result<std::string_view> PickleObjects::storage_key(NodeId node) const {
 Result<NodeId> PickleObjects::persistent(NodeId id) {
   const std::string_view required = "a tuple (\"storage\", class, key, location, count) is required";
   if (!source_.persistent_ids) return refuse("PK-PERSISTENT", "a persistent id", "there are none here");
+  if (source_.outside != nullptr) return outside(id);
   if (graph_.kind(id) != NodeKind::kTuple) return wrong_argument("a persistent id", id, required);
   const std::uint32_t count = graph_.tuple_size(id);
   if (count == 0) return refuse("PK-PERSISTENT", "an empty persistent id", required);
@@ -73,6 +74,33 @@ Result<NodeId> PickleObjects::persistent(NodeId id) {
                   "all declarations of a storage must agree");
   }
   return source_.legacy ? legacy_view(storage, item(id, 5)) : Result<NodeId>(storage);
+}
+
+/// A key of a tensor that was described before, or a class with its source, (class, file, text).
+Result<NodeId> PickleObjects::outside(NodeId id) {
+  if (graph_.kind(id) == NodeKind::kTuple && graph_.tuple_size(id) == 3) return item(id, 0);
+  if (graph_.kind(id) != NodeKind::kString) return wrong_argument("a persistent id", id, "a key is required");
+  const auto known = source_.outside->find(std::string(graph_.text(id)));
+  if (known == source_.outside->end()) {
+    return refuse("PK-PERSISTENT", "tensor " + io::quoted(graph_.text(id)) + " is not described", "a known key is required");
+  }
+  const OutsideTensor& tensor = known->second;
+  if (tensor.offset < 0) return refuse("PK-OFFSET", "offset " + std::to_string(tensor.offset), "offsets are not negative");
+  const auto tuple_of = [this](const std::vector<std::int64_t>& values) {
+    std::vector<NodeId> nodes;
+    for (const std::int64_t value : values) nodes.push_back(graph_.add_int(value));
+    return graph_.add_tuple(nodes.begin(), nodes.end());
+  };
+  const auto bytes_of = [&tensor](std::uint64_t elements) {
+    return storage_bytes(tensor.dtype, static_cast<std::int64_t>(elements)).value_or(0);
+  };
+  const NodeId storage = graph_.add_storage(
+    {tensor.storage, tensor.dtype, false, tensor.elements, bytes_of(tensor.elements), at_});
+  TensorInfo view{graph_.at(storage).a, tensor.dtype, tensor.offset, tuple_of(tensor.size), tuple_of(tensor.stride), false};
+  const StorageInfo window{tensor.storage, tensor.dtype, false, tensor.window_elements, bytes_of(tensor.window_elements), at_};
+  if (auto inside = check_view(window, view); !inside) return Failure(inside.error());
+  view.offset += static_cast<std::int64_t>(tensor.window_begin);
+  return graph_.add_tensor(view);
 }
 
 /// Before torch 0.4 a storage could be a window of another: (key, offset, count). Files since then say None.

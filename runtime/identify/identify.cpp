@@ -13,6 +13,7 @@
 #include "runtime/identify/nearest.h"
 #include "runtime/identify/part_config.h"
 #include "runtime/identify/parts.h"
+#include "runtime/io/memory_guard.h"
 #include "runtime/io/text.h"
 
 namespace tenon {
@@ -155,9 +156,7 @@ Identity ambiguous(const Checkpoint& checkpoint, const Contest& contest) {
   return identity;
 }
 
-}  // namespace
-
-Result<Identity> identify(const Checkpoint& checkpoint, const Tables& tables, const IdentifyRequest& request) {
+Result<Identity> identify_parts(const Checkpoint& checkpoint, const Tables& tables, const IdentifyRequest& request) {
   const Wrappers wrappers(checkpoint, tables);
   Contest contest = hold_contest(find_candidates(checkpoint, tables, wrappers), request.family);
   if (contest.survivors.empty()) return unknown(checkpoint, tables, contest);
@@ -176,6 +175,12 @@ Result<Identity> identify(const Checkpoint& checkpoint, const Tables& tables, co
     identity.parts.push_back(std::move(part));
   }
   return identity;
+}
+
+}  // namespace
+
+Result<Identity> identify(const Checkpoint& checkpoint, const Tables& tables, const IdentifyRequest& request) {
+  return io::guard_memory(checkpoint.path, [&] { return identify_parts(checkpoint, tables, request); });
 }
 
 Mapped map_part(const Checkpoint&, const Part& part) {

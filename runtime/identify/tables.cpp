@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "runtime/io/errno_text.h"
+#include "runtime/io/memory_guard.h"
 #include "runtime/io/read_all.h"
 #include "runtime/io/text.h"
 #include "runtime/mapping/proof.h"
@@ -67,7 +69,7 @@ Result<std::vector<std::pair<std::string, std::string>>> list_overrides(const st
   if (error || files.empty()) {
     return fail(ErrorKind::kUsage, "TN-TABLE-FOLDER",
                 fmt::format("{}: {}; a folder with tables (*.yaml) is needed [TN-TABLE-FOLDER]", io::escape(folder, 256),
-                            error ? error.message() : "there is no table in it"));
+                            error ? io::errno_text(error.value()) : "there is no table in it"));
   }
   std::sort(files.begin(), files.end());
   return files;
@@ -190,11 +192,13 @@ SegmentSets select_sets(const FamilyTable& family) {
 }
 
 Result<std::shared_ptr<const Tables>> load_tables(const TablesOptions& options) {
-  Loader loader(options);
-  if (!options.override_dir.empty()) {
-    if (auto done = loader.override_from(options.override_dir); !done) return tl::unexpected(done.error());
-  }
-  return loader.load();
+  return io::guard_memory("the tables", [&]() -> Result<std::shared_ptr<const Tables>> {
+    Loader loader(options);
+    if (!options.override_dir.empty()) {
+      if (auto done = loader.override_from(options.override_dir); !done) return tl::unexpected(done.error());
+    }
+    return loader.load();
+  });
 }
 
 std::shared_ptr<const Tables> builtin_tables() {

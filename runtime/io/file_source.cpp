@@ -1,7 +1,8 @@
+#include "runtime/io/file_source.h"
+
 #include <cerrno>
 #include <cstring>
 #include <limits>
-#include <system_error>
 #include <utility>
 
 #include <fcntl.h>
@@ -9,9 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <tenon/byte_source.h>
-
 #include "runtime/io/checked.h"
+#include "runtime/io/errno_text.h"
 #include "runtime/io/text.h"
 
 namespace tenon {
@@ -34,8 +34,6 @@ class Descriptor {
   int number_;
 };
 
-std::string errno_text(int error) { return std::generic_category().message(error); }
-
 Failure open_failure(const std::string& path, int error) {
   const io::Place place{.file = path};
   switch (error) {
@@ -44,7 +42,7 @@ Failure open_failure(const std::string& path, int error) {
       return io::refuse(ErrorKind::kNotFound, "IO-NOTFOUND", place, "no such file", "an existing file is required");
     case ENAMETOOLONG:
     case ELOOP:
-      return io::refuse(ErrorKind::kNotFound, "IO-NOTFOUND", place, errno_text(error), "an existing file is required");
+      return io::refuse(ErrorKind::kNotFound, "IO-NOTFOUND", place, io::errno_text(error), "an existing file is required");
     case EACCES:
     case EPERM:
       return io::refuse(
@@ -54,7 +52,7 @@ Failure open_failure(const std::string& path, int error) {
       return io::refuse(
         ErrorKind::kNotAFile, "IO-NOTAFILE", place, "not a regular file", "a regular file is required");
     default:
-      return io::refuse(ErrorKind::kIo, "IO-OPEN", place, "cannot be opened: " + errno_text(error), "");
+      return io::refuse(ErrorKind::kIo, "IO-OPEN", place, "cannot be opened: " + io::errno_text(error), "");
   }
 }
 
@@ -80,8 +78,8 @@ struct UnmappingMapping : ByteSource::Mapping {
 
 class FileSource final : public ByteSource {
  public:
-  FileSource(std::string path, Descriptor descriptor, const struct stat& status)
-      : path_(std::move(path)), descriptor_(std::move(descriptor)), status_(status) {}
+  FileSource(std::string path, Descriptor descriptor, const struct stat& status, const io::ReadCalls& calls)
+      : path_(std::move(path)), descriptor_(std::move(descriptor)), status_(status), calls_(calls) {}
 
   const std::string& name() const override { return path_; }
   std::uint64_t size() const override { return static_cast<std::uint64_t>(status_.st_size); }
@@ -97,7 +95,7 @@ class FileSource final : public ByteSource {
     std::size_t done = 0;
     while (done < out.size()) {
       const auto at = static_cast<off_t>(offset + done);
-      const ssize_t got = ::pread(descriptor_.get(), out.data() + done, out.size() - done, at);
+      const ssize_t got = calls_.pread(descriptor_.get(), out.data() + done, out.size() - done, at);
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) return read_failure(offset + done, errno);
       if (got == 0) return shrunk(offset + done);
@@ -108,7 +106,7 @@ class FileSource final : public ByteSource {
 
   Result<void> unchanged() const override {
     struct stat now {};
-    if (::fstat(descriptor_.get(), &now) != 0) return read_failure(0, errno);
+    if (calls_.fstat(descriptor_.get(), &now) != 0) return read_failure(0, errno);
     // The name may have been given to another file by now; the user then gets what that name said when we opened it.
     if (same_file(now, status_)) return {};
     return io::refuse(ErrorKind::kChanged,
@@ -120,7 +118,7 @@ class FileSource final : public ByteSource {
 
   Result<std::shared_ptr<const Mapping>> map() const override {
     if (size() == 0 || size() > std::numeric_limits<std::size_t>::max()) return std::shared_ptr<const Mapping>{};
-    void* address = ::mmap(
+    void* address = calls_.mmap(
       nullptr, static_cast<std::size_t>(size()), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, descriptor_.get(), 0);
     if (address == MAP_FAILED) return std::shared_ptr<const Mapping>{};
     return std::make_shared<const UnmappingMapping>(static_cast<std::byte*>(address), size());
@@ -129,7 +127,7 @@ class FileSource final : public ByteSource {
  private:
   Failure read_failure(std::uint64_t offset, int error) const {
     return io::refuse(
-      ErrorKind::kIo, "IO-READ", {.file = path_, .byte = offset}, "cannot be read: " + errno_text(error), "");
+      ErrorKind::kIo, "IO-READ", {.file = path_, .byte = offset}, "cannot be read: " + io::errno_text(error), "");
   }
 
   Failure shrunk(std::uint64_t offset) const {
@@ -143,6 +141,7 @@ class FileSource final : public ByteSource {
   std::string path_;
   Descriptor descriptor_;
   struct stat status_;
+  const io::ReadCalls& calls_;
 };
 
 class MemorySource final : public ByteSource {
@@ -171,30 +170,44 @@ class MemorySource final : public ByteSource {
 
 }  // namespace
 
-Result<std::shared_ptr<ByteSource>> open_file(const std::string& path) {
+namespace io {
+
+const ReadCalls& system_read_calls() {
+  static constexpr ReadCalls kCalls{
+    [](const char* path, int flags) { return ::open(path, flags); }, ::pread, ::fstat, ::mmap};
+  return kCalls;
+}
+
+Result<std::shared_ptr<ByteSource>> open_file(const std::string& path, const ReadCalls& calls) {
   if (path.empty()) {
-    return io::refuse(ErrorKind::kNotFound, "IO-NOTFOUND", {.file = "\"\""}, "the path is empty", "a path is required");
+    return refuse(ErrorKind::kNotFound, "IO-NOTFOUND", {.file = "\"\""}, "the path is empty", "a path is required");
   }
   if (path.find('\0') != std::string::npos) {
-    return io::refuse(ErrorKind::kNotFound, "IO-NOTFOUND", {.file = path}, "the path holds a NUL", "a path is required");
+    return refuse(ErrorKind::kNotFound, "IO-NOTFOUND", {.file = path}, "the path holds a NUL", "a path is required");
   }
   // Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever; regular files ignore the flag.
   int number = -1;
   do {
-    number = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    number = calls.open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   } while (number < 0 && errno == EINTR);
   if (number < 0) return open_failure(path, errno);
   Descriptor descriptor(number);
   struct stat status {};
-  if (::fstat(descriptor.get(), &status) != 0) return open_failure(path, errno);
+  if (calls.fstat(descriptor.get(), &status) != 0) return open_failure(path, errno);
   if (!S_ISREG(status.st_mode)) {
-    return io::refuse(ErrorKind::kNotAFile,
+    return refuse(ErrorKind::kNotAFile,
                       "IO-NOTAFILE",
                       {.file = path},
                       file_type(status.st_mode),
                       "a regular file is required");
   }
-  return std::make_shared<FileSource>(path, std::move(descriptor), status);
+  return std::make_shared<FileSource>(path, std::move(descriptor), status, calls);
+}
+
+}  // namespace io
+
+Result<std::shared_ptr<ByteSource>> open_file(const std::string& path) {
+  return io::open_file(path, io::system_read_calls());
 }
 
 std::shared_ptr<ByteSource> memory_source(std::string name, std::string bytes) {

@@ -2,13 +2,13 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <system_error>
 #include <utility>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/io/errno_text.h"
 #include "runtime/io/text.h"
 
 namespace tenon::io {
@@ -22,7 +22,7 @@ Failure write_failure(const std::string& path, std::string_view step, int error)
   if (error == EACCES || error == EPERM || error == EROFS) kind = ErrorKind::kPermission;
   if (error == ENOENT || error == ENOTDIR) kind = ErrorKind::kNotFound;
   if (error == EISDIR) kind = ErrorKind::kNotAFile;
-  const std::string found = std::string(step) + " failed: " + std::generic_category().message(error);
+  const std::string found = std::string(step) + " failed: " + errno_text(error);
   return refuse(kind, "IO-WRITE", {.file = path}, found, "nothing was written");
 }
 

@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "runtime/io/memory_guard.h"
 #include "runtime/io/text.h"
 #include "runtime/mapping/pattern.h"
 #include "runtime/mapping/yaml_node.h"
@@ -306,9 +307,7 @@ class Reader {
   const std::string& path_;
 };
 
-}  // namespace
-
-Result<Policy> parse_policy(const std::string& path, const std::string& text) {
+Result<Policy> read_policy(const std::string& path, const std::string& text) {
   const auto root = parse_yaml(text);
   if (root) return Reader(path).read(*root);
   const YamlError& error = root.error();
@@ -316,6 +315,12 @@ Result<Policy> parse_policy(const std::string& path, const std::string& text) {
               fmt::format("{}:{}:{}: {} [TN-POLICY-SYNTAX]", io::escape(path, 160), error.mark.line,
                           error.mark.column, io::escape(error.message, 256)),
               "tenon explain TN-POLICY-SYNTAX");
+}
+
+}  // namespace
+
+Result<Policy> parse_policy(const std::string& path, const std::string& text) {
+  return io::guard_memory(path, [&] { return read_policy(path, text); });
 }
 
 }  // namespace tenon

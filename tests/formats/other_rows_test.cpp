@@ -1,4 +1,4 @@
-// Tables LG (legacy stream, tar) and TS (TorchScript and other containers), and GGUF.
+// Tables LG (legacy stream) and TS (TorchScript and other containers), and GGUF.
 #include <filesystem>
 
 #include "tests/formats/container_rows.h"
@@ -39,13 +39,6 @@ std::string legacy(Change change) {
   return file.bytes();
 }
 
-std::string tar_header() {
-  std::string header(512, '\0');
-  header.replace(0, 8, "sys_info");
-  header.replace(257, 5, "ustar");
-  return header;
-}
-
 std::vector<ContainerRow> rows() {
   return {
     {"LG_02_bit", legacy([](Legacy& l) { l.magic[5] ^= 1; }), "LG-MAGIC", "at byte 0: the first pickle is another number"},
@@ -73,7 +66,6 @@ std::vector<ContainerRow> rows() {
     {"LG_10_no_count", legacy([](Legacy& l) { l.data = "1234"; }), "LG-SHORT", "needs 8 bytes, 4 are left"},
     {"LG_10_more", legacy([](Legacy& l) { l.data += "x"; }), "LG-TRAILING", "1 bytes after the last storage"},
     {"LG_11", legacy([](Legacy& l) { l.keys = "\x80\x02]" + std::string(2'000'000, 'N') + "."; }), "PK-STACK-LIMIT", "values on the stack", ErrorKind::kLimit},
-    {"LG_12", tar_header(), "LG-TAR", "tar file", kUnsupported},
     {"TS_05_onnx", "\x08\x07\x12\x07pytorch\x1a\x03"s + std::string(64, 'x'), "TS-ONNX", "ONNX", kUnsupported},
     {"TS_05_numpy", "\x93NUMPY\1\0"s, "TS-NUMPY", "NumPy", kUnsupported},
     {"TS_05_npz", zip({{.name = "w.npy", .content = "\x93NUMPY"}}), "TS-NPZ", "npz", kUnsupported},
@@ -157,6 +149,7 @@ std::vector<ContainerRow> gguf_rows() {
     {"GG_array", gguf([](Gguf& g) { g.value = Gguf::text("k") + little(9, 4) + little(0, 4) + little(~0ull); }), "GG-SHORT", "at byte"},
     {"GG_nested", gguf([](Gguf& g) { g.value = Gguf::text("k") + little(9, 4) + little(9, 4) + little(1); }), "GG-TYPE", "an array of type 9"},
     {"GG_duplicate", gguf([](Gguf& g) { g.values = 2; g.value += g.value; }), "GG-DUPLICATE", "duplicate key \"general.name\""},
+    {"GG_name", gguf([](Gguf& g) { g.value = Gguf::text("a\xff") + little(8, 4) + Gguf::text("m"); }), "GG-NAME", "a key that is no text"},
     {"GG_rank", gguf([](Gguf& g) { g.dims = little(65, 4); }), "GG-RANK", "rank 65", ErrorKind::kLimit},
     {"GG_shape", gguf([](Gguf& g) { g.dims = little(2, 4) + little(1ull << 62) + little(4); }), "GG-SHAPE", "F32 of shape"},
     {"GG_block", gguf([](Gguf& g) { g.type = 2; g.dims = little(1, 4) + little(33); }), "GG-SHAPE", "whole blocks of 32"},
@@ -170,6 +163,21 @@ std::vector<ContainerRow> gguf_rows() {
 class GgufRows : public ContainerRows {};
 TEST_P(GgufRows, HasItsVerdict) { expect_row(GetParam(), Gguf().bytes()); }
 INSTANTIATE_TEST_SUITE_P(GG, GgufRows, testing::ValuesIn(gguf_rows()), row_name);
+
+TEST(Gguf, RefusesTensorsThatOverlap) {
+  const auto file = [](std::uint64_t second) {
+    std::string out = "GGUF" + little(3, 4) + little(2) + little(0);
+    out += Gguf::text("a") + little(1, 4) + little(16) + little(0, 4) + little(0);
+    out += Gguf::text("b") + little(1, 4) + little(16) + little(0, 4) + little(second);
+    out.resize((out.size() + 31) / 32 * 32);
+    return out + std::string(128, 'd');
+  };
+  EXPECT_TRUE(open_bytes(file(64)));
+  const auto opened = open_bytes(file(32));
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, "GG-OVERLAP");
+  EXPECT_NE(opened.error().message.find("tensor \"b\""), std::string::npos) << opened.error();
+}
 
 TEST(Gguf, ListsNamesTypesShapesAndMetadata) {
   const auto plain = open_bytes(Gguf().bytes());
