@@ -8,6 +8,7 @@
 #include <tenon/checkpoint.h>
 
 #include "tests/formats/container_rows.h"
+#include "tests/support/child.h"
 #include "tests/support/paths.h"
 #include "tests/support/safetensors_bytes.h"
 #include "tests/support/temp_dir.h"
@@ -40,6 +41,25 @@ TEST(Codes, EveryCodeOfTheSourcesIsInTheDocumentation) {
   }
 }
 
+/// Everything that the tests say, in one text.
+std::string all_tests() {
+  std::string text;
+  for (const auto& file : std::filesystem::recursive_directory_iterator(source_dir() / "tests")) {
+    if (file.path().extension() == ".cpp" || file.path().extension() == ".py") text += read_file(file.path());
+  }
+  return text;
+}
+
+TEST(Codes, EveryCodeOfTheSourcesIsExpectedByATest) {
+  const std::string tests = all_tests();
+  for (const std::string& code : codes_in_sources()) {
+    // Behind the check of the grammar: only a disagreement of two JSON readers could lead to these.
+    if (code == "ST-JSON" || code == "IX-JSON") continue;
+    const bool named = tests.find('"' + code + '"') != std::string::npos || tests.find("note:" + code + '"') != std::string::npos;
+    EXPECT_TRUE(named) << code;
+  }
+}
+
 TEST(Codes, ST_ESCAPE) {
   const auto opened = open_bytes(safetensors(R"({"a\q":1})"));
   ASSERT_FALSE(opened);
@@ -68,6 +88,31 @@ TEST(Codes, IX_MODEL_INDEX) {
   TempDir dir;
   dir.write("model_index.json", "[]");
   EXPECT_EQ(open_checkpoint(dir.path().string()).error().code, "IX-MODEL-INDEX");
+}
+
+TEST(Codes, IX_DUPLICATE) {
+  TempDir dir;
+  dir.write("model_index.json", R"({"a":["library","Class"],"a.b":["library","Class"]})");
+  for (const char* part : {"a", "a.b"}) std::filesystem::create_directory(dir / part);
+  dir.write("a/model.safetensors", safetensors("{" + entry("c.w", "U8", "[0]", 0, 0) + "}"));
+  dir.write("a.b/model.safetensors", safetensors("{" + entry("w", "U8", "[0]", 0, 0) + "}"));
+  EXPECT_TRUE(open_checkpoint(dir.path().string())) << open_checkpoint(dir.path().string()).error();
+  dir.write("a/model.safetensors", safetensors("{" + entry("b.w", "U8", "[0]", 0, 0) + "}"));
+  const auto opened = open_checkpoint(dir.path().string());
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, "IX-DUPLICATE");
+  EXPECT_NE(opened.error().message.find("tensor \"a.b.w\""), std::string::npos) << opened.error();
+}
+
+TEST(Codes, IX_FOLDER) {
+  TempDir dir;
+  std::filesystem::permissions(dir.path(), std::filesystem::perms::none);
+  expect_in_child([&] {
+    if (!become_nobody()) return false;
+    const auto opened = open_checkpoint(dir.path().string());
+    return !opened && opened.error().code == "IX-FOLDER" && opened.error().kind == ErrorKind::kPermission;
+  });
+  std::filesystem::permissions(dir.path(), std::filesystem::perms::owner_all);
 }
 
 TEST(Codes, TS_GGML) {

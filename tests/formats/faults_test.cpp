@@ -4,12 +4,16 @@
 
 #include <gtest/gtest.h>
 
+#include <tenon/identify.h>
+#include <tenon/policy.h>
+
 #include "runtime/checkpoint/builder.h"
 #include "runtime/formats/container.h"
 #include "tests/formats/container_rows.h"
 #include "tests/support/allocation.h"
 #include "tests/support/paths.h"
 #include "tests/support/safetensors_bytes.h"
+#include "tests/support/tar_bytes.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/torch_bytes.h"
 
@@ -59,6 +63,7 @@ std::vector<Sample> samples() {
     {"zip", torch("checkpoint.pt")},
     {"script", torch("script.pt")},
     {"legacy", torch("checkpoint.legacy.pt")},
+    {"tar", test::TorchTar().bytes()},
     {"gguf", "GGUF" + test::little(3, 4) + test::little(0) + test::little(0) + std::string(8, '\0')},
   };
 }
@@ -118,6 +123,60 @@ void sweep_allocations(bool for_ever) {
 
 TEST(Faults, IO_17_EveryAllocationFailsOnce) { sweep_allocations(false); }
 TEST(Faults, IO_17_EveryAllocationAndAllLaterOnesFail) { sweep_allocations(true); }
+
+/// Fails some hundred allocations of `stage`, spread over all that it makes, once each and then with all later ones. A
+/// stage may do without one (yaml-cpp's streams swallow it); then its answer must be whole.
+template <class Stage, class Whole>
+void sweep_stage(const char* name, const Stage& stage, const Whole& is_whole) {
+  std::uint64_t calls = 0;
+  {
+    const test::AllocationWatch watch;
+    ASSERT_TRUE(stage()) << name;
+    calls = watch.count().calls;
+  }
+  ASSERT_GT(calls, 50u) << name;
+  const std::uint64_t step = std::max<std::uint64_t>(1, calls / 300);
+  for (const bool for_ever : {false, true}) {
+    for (std::uint64_t n = 0; n < calls; n += step) {
+      std::optional<decltype(stage())> result;
+      {
+        const test::AllocationWatch watch(n, for_ever);
+        result.emplace(stage());
+      }
+      if (*result) {
+        EXPECT_TRUE(is_whole(**result)) << name << " " << n << " of " << calls;
+        continue;
+      }
+      EXPECT_EQ(result->error().code, "IO-MEMORY") << name << " " << n << ": " << result->error();
+      EXPECT_EQ(result->error().kind, ErrorKind::kOutOfMemory);
+    }
+  }
+}
+
+TEST(Faults, IO_17_EveryStageBehindTheContainersSaysThatMemoryRanOut) {
+  test::TempDir dir;
+  const auto seeds = test::source_dir() / "tests/fuzz/seeds";
+  const auto checkpoint = open_checkpoint(dir.write("m.safetensors", test::read_file(seeds / "report/wrapped")));
+  ASSERT_TRUE(checkpoint) << checkpoint.error();
+  const auto tables = builtin_tables();
+  sweep_stage(
+    "identify", [&] { return identify(**checkpoint, *tables); }, [](const Identity&) { return false; });
+  const std::string policy = test::read_file(seeds / "policy/waivers");
+  const auto keys = [](const Policy& parsed) {
+    std::string all = parsed.expect.family;
+    for (const PolicyRule& rule : parsed.rules) all += " " + rule.key + std::to_string(static_cast<int>(rule.action)) + rule.method;
+    return all;
+  };
+  const std::string whole = keys(parse_policy("p.yaml", policy).value());
+  sweep_stage(
+    "parse_policy", [&] { return parse_policy("p.yaml", policy); }, [&](const Policy& parsed) { return keys(parsed) == whole; });
+  const std::string yaml = test::read_file(seeds / "tables/toy");
+  TablesOptions options;
+  options.families = {};
+  options.extra = {{.name = "toy", .yaml = yaml, .derive = [](const DeriveInput&) { return Derivation{}; }}};
+  sweep_stage(
+    "load_tables", [&] { return load_tables(options); }, [](const std::shared_ptr<const Tables>& read) { return family_names(*read).size() == 1; });
+}
 
 TEST(Faults, IO_22_ADeadlineThatHasPassedStopsALongProgram) {
   Limits limits;

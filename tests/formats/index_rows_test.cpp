@@ -1,4 +1,5 @@
 // Table IX: sharded indexes.
+#include <array>
 #include <filesystem>
 
 #include <sys/stat.h>
@@ -190,12 +191,32 @@ TEST_F(Shards, IX_22_MayDifferOnlyInCase) {
   dir_.write(kIndexName, index_of(R"({"a":"S.safetensors","b":"s.safetensors"})"));
   EXPECT_TRUE(open()) << open().error();
 }
+TEST_F(Shards, IX_23_StayTheFilesThatWereChecked) {
+  const auto checkpoint = open();
+  ASSERT_TRUE(checkpoint) << checkpoint.error();
+  std::filesystem::rename(dir_.write("other", safetensors("{" + entry("b", "U8", "[2]", 0, 2) + "}", "zz")), dir_ / kSecond);
+  std::array<std::byte, 2> out{};
+  ASSERT_TRUE(read_tensor(**checkpoint, *(*checkpoint)->find("b"), out));
+  EXPECT_EQ(out, (std::array{std::byte{'a'}, std::byte{'b'}}));
+}
+TEST_F(Shards, IX_23_AreKnownToHaveBeenRewritten) {
+  const auto checkpoint = open();
+  ASSERT_TRUE(checkpoint) << checkpoint.error();
+  for (const CheckpointFile& file : (*checkpoint)->files) EXPECT_TRUE(file.source->unchanged());
+  dir_.write(kSecond, shard("b") + "x");
+  const auto changed = (*checkpoint)->files[(*checkpoint)->find("b")->file].source->unchanged();
+  ASSERT_FALSE(changed);
+  EXPECT_EQ(changed.error().code, "IO-CHANGED");
+}
 TEST_F(Shards, IX_24_AreNotIndexes) {
   expect_refused(index_of(R"({"a":")"s + kIndexName + "\"}"), "IX-NESTED", "is JSON, not weights");
 }
 TEST_F(Shards, IX_25_TheIndexIsStrictJson) {
   expect_refused("\xef\xbb\xbf" + index_of(kMap), "IX-BOM", "at byte 0: byte-order mark");
   expect_refused(index_of(R"({"a":"x",})"), "IX-COMMA", "trailing comma");
+}
+TEST_F(Shards, TheIndexHasOneMap) {
+  expect_refused(R"({"weight_map":)" + kMap + R"(,"weight_map":)" + kMap + "}", "IX-DUPLICATE-KEY", "second \"weight_map\"");
 }
 TEST_F(Shards, IX_26_MayBeMany) {
   std::string map = "{";

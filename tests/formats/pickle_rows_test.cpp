@@ -3,7 +3,10 @@
 
 #include "runtime/formats/pickle_opcodes.h"
 #include "tests/formats/container_rows.h"
+#include "tests/support/paths.h"
 #include "tests/support/safetensors_bytes.h"
+#include "tests/support/tar_bytes.h"
+#include "tests/support/temp_dir.h"
 #include "tests/support/torch_bytes.h"
 
 namespace tenon::test {
@@ -317,6 +320,16 @@ TEST(PickleValues, PK_73_ManyViewsOfOneStorageAreAccepted) {
   EXPECT_EQ(opened->listing.tensors.size(), 250'000u);
 }
 
+TEST(NestedWeights, PK_70_AreNamedByTheirPath) {
+  for (const char* key : {"state_dict", "model", "module", "ema"}) {
+    const auto opened = open_bytes(only("}" + str("epoch") + num(3) + "s" + str(key) + dict_of(plain_tensor()) + "s"));
+    ASSERT_TRUE(opened) << opened.error();
+    ASSERT_EQ(opened->listing.tensors.size(), 1u);
+    EXPECT_EQ(opened->listing.tensors[0].name, std::string(key) + ".w");
+    EXPECT_EQ(opened->listing.objects.at(0).path, "epoch");
+  }
+}
+
 /// Runs `work` on a thread with a stack of 256 KiB.
 void on_small_stack(void (*work)()) {
   pthread_attr_t attributes;
@@ -339,6 +352,12 @@ TEST(SmallStack, DeepInputOfEveryParserFitsIn256KiB) {
     EXPECT_EQ(open_bytes(beside(")" + repeated("\x85", 990))).has_value(), true);
     EXPECT_EQ(open_bytes(safetensors("{\"t\":" + repeated("[", 100'000))).error().code, "ST-DEPTH");
     EXPECT_EQ(open_bytes(safetensors(repeated("{\"a\":", 100'000))).error().code, "ST-DEPTH");
+    TorchTar tar;
+    tar.pickle = program("}" + str("w") + str("200") + "Qs" + str("x") + ")" + repeated("\x85", 3'000'000) + "s");
+    EXPECT_EQ(open_bytes(tar.bytes()).error().code, "PK-NESTING");
+    for (const char* file : {"checkpoint.pt", "checkpoint.legacy.pt", "script.pt"}) {
+      EXPECT_TRUE(open_bytes(read_file(source_dir() / "tests/data/torch" / file))) << file;
+    }
   });
 }
 

@@ -1,6 +1,11 @@
 // Table ST: the safetensors container.
+#include <span>
+
+#include <tenon/checkpoint.h>
+
 #include "tests/formats/container_rows.h"
 #include "tests/support/safetensors_bytes.h"
+#include "tests/support/temp_dir.h"
 
 namespace tenon::test {
 namespace {
@@ -116,6 +121,8 @@ std::vector<ContainerRow> rows() {
     {"ST_046", with_byte("{" + entry(std::string(1'000'000, 'n'), "U8", "[1]", 0, 1) + "}"), "ST-NAME-LIMIT", "name of 1000000 bytes", kLimit},
     {"ST_047", with_byte("{" + entry("../../x", "U8", "[1]", 0, 1) + "}"), "", ""},
     {"ST_048", with_byte(R"({"__METADATA__":{"a":"b"}})"), "ST-NO-DTYPE", "tensor \"__METADATA__\""},
+    // Names are bytes: two spellings of one text are two names, as they are to every other reader.
+    {"ST_049", two(entry("\xc3\xa9", "U8", "[1]", 0, 1), entry("e\xcc\x81", "U8", "[1]", 1, 2), "xx"), "", ""},
     {"ST_050", with_byte("{" + kU8 + "," + kU8 + "}"), "ST-DUPLICATE", "tensor \"t\": duplicate"},
     {"ST_051", two(kU8, entry("t", "I8", "[1]", 0, 1), "x"), "ST-DUPLICATE", "tensor \"t\": duplicate"},
     {"ST_052", two(kU8, entry("\\u0074", "U8", "[1]", 0, 1), "x"), "ST-DUPLICATE", "tensor \"t\": duplicate"},
@@ -243,6 +250,29 @@ TEST(SafetensorsRows, ST_018_NoHeaderLengthLooksLikeAnotherContainer) {
     ASSERT_TRUE(opened) << length << ": " << opened.error();
     ASSERT_EQ(opened->container, Container::kSafetensors) << length;
   }
+}
+
+/// The bytes of a tensor as a caller gets them.
+std::string read_bytes(const std::string& file, const std::string& name) {
+  TempDir dir;
+  const auto checkpoint = open_checkpoint(dir.write("m.safetensors", file));
+  EXPECT_TRUE(checkpoint) << checkpoint.error();
+  if (!checkpoint) return "";
+  const TensorEntry& entry = *(*checkpoint)->find(name);
+  std::string bytes(entry.bytes, '\0');
+  EXPECT_TRUE(read_tensor(**checkpoint, entry, std::as_writable_bytes(std::span(bytes.data(), bytes.size()))));
+  return bytes;
+}
+
+TEST(SafetensorsRows, ST_088_ATypeThatNobodyAsksForIsNoObstacle) {
+  const std::string file = two(entry("a", "F4", "[4]", 0, 2), entry("b", "U8", "[2]", 2, 4), "??hi");
+  EXPECT_EQ(read_bytes(file, "b"), "hi");
+}
+
+TEST(SafetensorsRows, ST_090_NumbersThatAreNoneStayBitForBit) {
+  std::string data;
+  for (const std::uint32_t bits : {0x7fc00000u, 0x7fa00001u, 0x7f800000u, 0xff800000u, 0x80000000u, 0x00000001u}) data += little(bits, 4);
+  EXPECT_EQ(read_bytes(safetensors("{" + entry("t", "F32", "[6]", 0, 24) + "}", data), "t"), data);
 }
 
 TEST(SafetensorsRows, ST_125_TheSameBytesGiveTheSameMessage) {

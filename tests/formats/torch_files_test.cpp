@@ -1,4 +1,5 @@
 // Files that torch.save wrote (tests/data/torch), held against what torch itself reads from them.
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -8,6 +9,7 @@
 #include <tenon/checkpoint.h>
 
 #include "tests/support/paths.h"
+#include "tests/support/temp_dir.h"
 
 namespace tenon {
 namespace {
@@ -111,6 +113,18 @@ TEST(TorchZip, PK06_ReadsProtocols3To5) {
   for (const char* file : {"protocol3", "protocol4", "protocol5"}) expect_as_torch_reads_it(file, Container::kTorchZip);
 }
 TEST(TorchScript, TS02_ReadsTheWeightsOfAScriptedModule) { expect_as_torch_reads_it("script", Container::kTorchScript); }
+
+TEST(TorchScript, TS_03_NoHookOfTheProgramRuns) {
+  test::TempDir dir;
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(dir.path());
+  const auto checkpoint = open("hook");
+  std::filesystem::current_path(before);
+  EXPECT_EQ(checkpoint->container, Container::kTorchScript);
+  ASSERT_EQ(checkpoint->tensors.size(), 1u);
+  EXPECT_EQ(hex_of(*checkpoint, checkpoint->tensors[0]), "000000000000803f");
+  EXPECT_TRUE(std::filesystem::is_empty(dir.path()));
+}
 
 TEST(TorchLegacy, LG01_ReadsWhatOldTorchWrote) {
   for (const char* file : {"state_dict.legacy", "views.legacy", "checkpoint.legacy", "tied.legacy"}) {

@@ -1,4 +1,6 @@
 // Table ZP: the zip container of torch.save.
+#include <zlib.h>
+
 #include "tests/formats/container_rows.h"
 #include "tests/support/safetensors_bytes.h"
 #include "tests/support/torch_bytes.h"
@@ -61,6 +63,29 @@ std::string rooted_at_nothing() {
   return zip(all);
 }
 
+std::string deflated(const std::string& text) {
+  std::string out(text.size() + 64, '\0');
+  z_stream stream{};
+  EXPECT_EQ(::deflateInit2(&stream, 9, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY), Z_OK);
+  std::string input = text;
+  stream.next_in = reinterpret_cast<Bytef*>(input.data());
+  stream.avail_in = static_cast<uInt>(input.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  EXPECT_EQ(::deflate(&stream, Z_FINISH), Z_STREAM_END);
+  out.resize(stream.total_out);
+  ::deflateEnd(&stream);
+  return out;
+}
+
+/// A TorchScript archive whose compressed program says it has nine bytes.
+std::string script_with_code(const std::string& code, const std::string& name = "archive/code/__torch__.py") {
+  auto all = members();
+  all.push_back({.name = "archive/constants.pkl", .content = program(")")});
+  all.push_back({.name = name, .content = code, .method = 8, .uncompressed = 9});
+  return zip(all);
+}
+
 /// zip64 values where the 32-bit ones say "see there".
 std::string wide_offset(std::uint64_t offset) {
   return with(kData, [&](ZipMember& m) {
@@ -107,6 +132,15 @@ std::vector<ContainerRow> rows() {
     {"ZP_27", whole({.disk = 1}), "ZP-DISK", "several disks"},
     {"ZP_28", with(kData, [](ZipMember& m) { m.method = 8; }), "ZP-COMPRESSED", "\"archive/data/0\": it is compressed", kUnsupported},
     {"ZP_29", with(kPickle, [](ZipMember& m) { m.method = 8; m.content = std::string(1000, '\0'); }), "ZP-COMPRESSED", "it is compressed", kUnsupported},
+    {"ZP_30", with(kData, [](ZipMember& m) { m.method = 8; m.content = deflated(std::string(1000, 'd')); }), "ZP-COMPRESSED", "\"archive/data/0\": it is compressed", kUnsupported},
+    {"ZP_31", with(kPickle, [](ZipMember& m) { m.method = 8; m.content = std::string(64, '\x04'); }), "ZP-COMPRESSED", "\"archive/data.pkl\": it is compressed", kUnsupported},
+    {"ZP_31_code", script_with_code(std::string(64, '\x04')), "note:TS-SCRIPT", ""},
+    {"TS_04_reads_a_file", script_with_code(deflated("def forward(self, x): return torch.load('/etc/passwd')")), "note:TS-SCRIPT", ""},
+    {"TS_04_leaves_its_storage", script_with_code(deflated("def forward(self, x): return torch.as_strided(x, [99], [1], -99)")), "note:TS-SCRIPT", ""},
+    {"TS_04_submodule", script_with_code(deflated("class Inner(Module): pass"), "archive/code/__torch__/inner/deep.py"), "note:TS-SCRIPT", ""},
+    {"TS_04_leaves_the_archive", script_with_code(deflated("pass"), "archive/code/../../x.py"), "ZP-NAME", "unsafe entry name", kUnsafe},
+    {"TS_04_long_path", script_with_code(deflated("pass"), "archive/code/" + std::string(505, 'x')), "ZP-NAME-LIMIT", "a name of 518 bytes", kLimit},
+    {"ZP_62", script_with_code(deflated("import os")), "note:TS-SCRIPT", ""},
     {"ZP_32_pickle", with(kPickle, [](ZipMember& m) { m.crc = 7; }), "ZP-CRC", "\"archive/data.pkl\": its checksum differs"},
     {"ZP_33", with(kData, [](ZipMember& m) { m.crc = 0; }), "note:ZP-NOCRC", ""},
     {"ZP_34", with(kData, [](ZipMember& m) { m.descriptor = m.wrong_descriptor = true; }), "ZP-DESCRIPTOR", "differs from the directory"},

@@ -1,7 +1,6 @@
 #include "tests/support/fuzz_targets.h"
 
-#include <cstdio>
-#include <cstdlib>
+#include <algorithm>
 #include <cstring>
 #include <string>
 
@@ -11,48 +10,17 @@
 #include "runtime/formats/pickle_listing.h"
 #include "runtime/formats/safetensors.h"
 #include "runtime/formats/torch_legacy.h"
+#include "runtime/formats/torch_tar.h"
 #include "runtime/formats/torch_zip.h"
 #include "runtime/formats/zip_directory.h"
+#include "tests/support/fuzz_checks.h"
+#include "tests/support/tar_bytes.h"
 #include "tests/support/torch_bytes.h"
 
 namespace tenon::test {
 namespace {
 
 __extension__ using Wide = unsigned __int128;
-
-void require(bool held, const char* promise) {
-  if (held) return;
-  std::fprintf(stderr, "broken promise: %s\n", promise);
-  std::abort();
-}
-
-void check_error(const Error& error) {
-  require(error.message.size() <= 512, "a message has at most 512 bytes");
-  require(error.message.find(" [" + error.code + "]") != std::string::npos, "a message ends with its code");
-  for (const char c : error.message) require(c >= 0x20 && c < 0x7f, "a message is one line of ASCII");
-}
-
-/// Every tensor lies inside its storage, and that inside the file, by 128-bit arithmetic.
-void check_tensor(const TensorEntry& entry, std::uint64_t file_bytes) {
-  require(Wide{entry.storage_offset} + entry.storage_bytes <= file_bytes, "a storage lies inside the file");
-  if (!entry.foreign_type.empty()) return;
-  Wide count = 1;
-  Wide last = 0;
-  for (std::size_t d = 0; d < entry.shape.size(); ++d) {
-    require(entry.shape[d] >= 0, "sizes are not negative");
-    count *= static_cast<Wide>(entry.shape[d]);
-    if (!entry.strides.empty() && entry.shape[d] > 0) {
-      last += static_cast<Wide>(entry.shape[d] - 1) * static_cast<Wide>(entry.strides[d]);
-    }
-  }
-  if (count == 0) return;
-  if (entry.strides.empty()) last = count - 1;
-  const Wide bits = static_cast<unsigned>(dtype_bits(entry.dtype));
-  require((count * bits + 7) / 8 == entry.bytes, "a tensor's bytes follow from its shape");
-  require(entry.offset >= entry.storage_offset, "a view begins inside its storage");
-  require(Wide{entry.offset} * 8 + (last + 1) * bits <= (Wide{entry.storage_offset} + entry.storage_bytes) * 8,
-          "a view ends inside its storage");
-}
 
 void check_listing(const Result<formats::Listing>& listing, std::uint64_t file_bytes) {
   if (!listing) return check_error(listing.error());
@@ -117,6 +85,24 @@ void fuzz_torch_zip(std::string_view bytes) {
 
 void fuzz_legacy(std::string_view bytes) { check_listing(formats::read_torch_legacy(*source_of(bytes), {}), bytes.size()); }
 
+/// Two bytes each say how long the records of storages and of tensors are; the rest is the program.
+void fuzz_torch_tar(std::string_view bytes) {
+  if (bytes.size() < 4) return;
+  const auto length = [&bytes](std::size_t at) -> std::size_t {
+    return static_cast<unsigned char>(bytes[at]) | static_cast<unsigned char>(bytes[at + 1]) << 8;
+  };
+  const std::size_t storages = std::min(length(0), bytes.size() - 4);
+  const std::size_t tensors = std::min(length(2), bytes.size() - 4 - storages);
+  TorchTar parts;
+  parts.storages = bytes.substr(4, storages);
+  parts.tensors = bytes.substr(4 + storages, tensors);
+  parts.pickle = bytes.substr(4 + storages + tensors);
+  const std::string archive = parts.bytes();
+  check_listing(formats::read_torch_tar(*source_of(archive), {}), archive.size());
+}
+
+void fuzz_tar(std::string_view bytes) { check_listing(formats::read_torch_tar(*source_of(bytes), {}), bytes.size()); }
+
 void fuzz_gguf(std::string_view bytes) {
   if (bytes.size() < 4) return;
   check_listing(formats::read_gguf(*source_of(bytes), {}), bytes.size());
@@ -160,9 +146,15 @@ constexpr FuzzTarget kTargets[] = {
   {"pickle", fuzz_pickle},
   {"torch_zip", fuzz_torch_zip},
   {"legacy", fuzz_legacy},
+  {"tar", fuzz_tar},
+  {"torch_tar", fuzz_torch_tar},
   {"gguf", fuzz_gguf},
   {"container", fuzz_container},
   {"view", fuzz_view},
+  {"policy", fuzz_policy},
+  {"tables", fuzz_tables},
+  {"config", fuzz_config},
+  {"report", fuzz_report},
 };
 
 }  // namespace

@@ -12,7 +12,7 @@ struct FuzzTarget {
   void (*run)(std::string_view bytes);
 };
 
-/// safetensors, index, zip, pickle, torch_zip (any program in a sound archive), legacy, gguf, container, view.
+/// Listed in tests/fuzz/README.md.
 [[nodiscard]] std::span<const FuzzTarget> fuzz_targets();
 
 }  // namespace tenon::test

@@ -17,7 +17,7 @@ std::string local_part(const ZipMember& member, std::uint32_t crc) {
   const auto size = static_cast<std::uint32_t>(member.content.size());
   const std::uint32_t stated = member.local_size.value_or(later ? 0 : size);
   std::string out = "PK\3\4" + little(20, 2) + little(member.local_flags.value_or(member.flags), 2) + little(member.method, 2) +
-                    little(0, 4) + little(later ? 0 : crc, 4) + little(stated, 4) + little(stated, 4) + little(name.size(), 2) +
+                    little(0, 4) + little(later ? 0 : crc, 4) + little(stated, 4) + little(member.uncompressed.value_or(stated), 4) + little(name.size(), 2) +
                     little(member.extra.size(), 2) + name + member.extra + member.content;
   if (later) {
     const int width = member.wide_descriptor ? 8 : 4;
@@ -29,7 +29,7 @@ std::string local_part(const ZipMember& member, std::uint32_t crc) {
 std::string central_part(const ZipMember& member, std::uint32_t crc, std::uint64_t offset) {
   const std::uint32_t size = member.central_size.value_or(static_cast<std::uint32_t>(member.content.size()));
   return "PK\1\2" + little(member.made_by, 2) + little(20, 2) + little(member.flags, 2) + little(member.method, 2) +
-         little(0, 4) + little(crc, 4) + little(size, 4) + little(size, 4) + little(member.name.size(), 2) +
+         little(0, 4) + little(crc, 4) + little(size, 4) + little(member.uncompressed.value_or(size), 4) + little(member.name.size(), 2) +
          little(member.central_extra.size(), 2) + little(member.central_comment.size(), 2) + little(0, 2) + little(0, 2) +
          little(member.attributes, 4) + little(member.central_offset.value_or(static_cast<std::uint32_t>(offset)), 4) +
          member.name + member.central_extra + member.central_comment;

@@ -24,6 +24,7 @@ struct ZipMember {
   std::optional<std::uint32_t> crc = {};          // both sides
   std::optional<std::uint32_t> central_size = {};
   std::optional<std::uint32_t> central_offset = {};
+  std::optional<std::uint32_t> uncompressed = {};  // both sides
   std::string central_extra = {};
   std::string central_comment = {};
   std::string gap = {};  // bytes behind the content

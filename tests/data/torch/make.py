@@ -32,6 +32,27 @@ class Net(torch.nn.Module):
         return x
 
 
+class Hooked(torch.nn.Module):
+    """Whoever loads its archive as a program finds a file `restored-by-hook` afterwards."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.arange(2, dtype=torch.float32))
+
+    def forward(self, x: torch.Tensor):
+        return x * self.weight
+
+    @torch.jit.export
+    def __getstate__(self) -> tuple[torch.Tensor, bool]:
+        return (self.weight, self.training)
+
+    @torch.jit.export
+    def __setstate__(self, state: tuple[torch.Tensor, bool]) -> None:
+        self.weight = state[0]
+        self.training = state[1]
+        torch.save(self.weight, "restored-by-hook")
+
+
 def views():
     base = torch.arange(24, dtype=torch.float32).reshape(4, 6)
     return {
@@ -102,6 +123,7 @@ def main():
         lines += expected_lines(f"protocol{protocol}", state)
     net = Net()
     torch.jit.script(net).save(FOLDER / "script.pt")
+    torch.jit.script(Hooked()).save(FOLDER / "hook.pt")
     lines += expected_lines("script", dict(net.state_dict()))
     torch.save(net, FOLDER / "module.pt")
     (FOLDER / "expected.txt").write_text("\n".join(lines) + "\n")
