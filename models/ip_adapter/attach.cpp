@@ -83,15 +83,22 @@ Result<void> check_fit(const IpAdapter& adapter, const std::vector<Unet::NamedAt
   return {};
 }
 
+std::string joined(const IpAdapterConfig& config) {
+  auto text = std::to_string(config.attentions.size()) + " cross-attentions";
+  if (config.lora_rank == 0) return text;
+  const auto rank = std::to_string(config.lora_rank);
+  return text + (config.apply_lora ? ", with its LoRA of rank " : ", without its LoRA of rank ") + rank;
+}
+
 }  // namespace
 
-Result<void> attach(const std::shared_ptr<const IpAdapter>& adapter, Unet& unet) {
+Result<std::string> attach(const std::shared_ptr<const IpAdapter>& adapter, Unet& unet) {
   const auto attentions = unet.attentions();
-  if (auto fits = check_fit(*adapter, attentions); !fits) return fits;
+  if (auto fits = check_fit(*adapter, attentions); !fits) return tl::unexpected(fits.error());
   for (const auto& [number, tensors] : adapter->attentions()) {
     attentions[static_cast<std::size_t>(number)].attention->set_adapter(std::make_shared<Attached>(adapter, tensors));
   }
-  return {};
+  return joined(adapter->config());
 }
 
 }  // namespace tenon::models

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include <tenon/error.h>
 #include <tenon/models/ip_adapter/ip_adapter.h>
@@ -11,6 +12,7 @@ namespace tenon::models {
 
 /// Checks the number, the width and the context width of every attention before it changes any (kUsage, TN-PAIR-ATTACH); the
 /// message names the first that does not fit. The adapter's LoRA joins too unless its config says `adapter_lora: ignore`.
-[[nodiscard]] Result<void> attach(const std::shared_ptr<const IpAdapter>& adapter, Unet& unet);
+/// Gives what joined, in words for the report.
+[[nodiscard]] Result<std::string> attach(const std::shared_ptr<const IpAdapter>& adapter, Unet& unet);
 
 }  // namespace tenon::models

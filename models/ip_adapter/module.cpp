@@ -67,7 +67,7 @@ Result<NamedTensors> run(torch::nn::Module& module, const Config&, const NamedTe
   return NamedTensors{{"ip_tokens", adapter.forward(taken->image_embeds, taken->hidden_states)}};
 }
 
-Result<void> attach_to(const std::shared_ptr<torch::nn::Module>& self, torch::nn::Module& base) {
+Result<std::string> attach_to(const std::shared_ptr<torch::nn::Module>& self, torch::nn::Module& base) {
   auto* unet = dynamic_cast<Unet*>(&base);
   if (!unet) {
     return fail(ErrorKind::kUsage,

@@ -39,6 +39,7 @@ class Attention : public nn::Module {
   void set_adapter(std::shared_ptr<const AttentionAdapter> adapter) {
     adapter_ = std::move(adapter);
   }
+  [[nodiscard]] bool has_adapter() const { return adapter_ != nullptr; }
 
   std::shared_ptr<nn::Linear> to_q, to_k, to_v, to_out;
 

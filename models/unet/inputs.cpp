@@ -60,7 +60,8 @@ Result<void> check_class_range(const Structure& s, const at::Tensor& labels) {
 /// Takes the inputs one by one; the first that does not fit is kept.
 class Reader {
  public:
-  Reader(const Structure& structure, const NamedTensors& inputs) : s_(structure), inputs_(inputs) {}
+  Reader(const Unet& unet, const NamedTensors& inputs)
+      : s_(unet.structure()), has_adapter_(unet.has_adapter()), inputs_(inputs) {}
 
   Result<UnetInputs> read() {
     UnetInputs out;
@@ -72,6 +73,7 @@ class Reader {
     if (s_.context > 0) out.encoder_hidden_states = take("encoder_hidden_states", {'N', 'L', s_.context});
     read_label(out);
     if (s_.time_cond_width > 0) out.timestep_cond = take_optional("timestep_cond", {'N', s_.time_cond_width});
+    if (has_adapter_) read_adapter(out);
     if (!failed_) keep(inputs_.all_taken());
     if (failed_) return tl::unexpected(*failed_);
     return out;
@@ -94,6 +96,12 @@ class Reader {
     }
   }
 
+  void read_adapter(UnetInputs& out) {
+    out.ip_tokens = take("ip_tokens", {'N', 'T', s_.context});
+    const auto scale = take_optional("ip_scale", {1});
+    if (scale.defined()) out.ip_scale = scale.item().toDouble();
+  }
+
   void keep(Result<void> checked) {
     if (!checked && !failed_) failed_ = std::move(checked.error());
   }
@@ -110,6 +118,7 @@ class Reader {
   }
 
   const Structure& s_;
+  bool has_adapter_;
   nn::Inputs inputs_;
   std::optional<Error> failed_;
 };
@@ -123,21 +132,22 @@ std::string_view undecided(const Structure& s) {
     if (attends && level.heads == 0) return heads_key(s.video);
   }
   if (s.label == Label::kAdded && s.addition_time_width == 0) return "addition_time_embed_dim";
+  if (s.groups == 0) return "norm_num_groups";
   return {};
 }
 
 }  // namespace
 
-Result<UnetInputs> read_inputs(const Structure& s, const NamedTensors& inputs, at::ScalarType dtype, c10::Device device) {
-  if (const auto key = undecided(s); !key.empty()) {
+Result<UnetInputs> read_inputs(const Unet& unet, const NamedTensors& inputs, at::ScalarType dtype, c10::Device device) {
+  if (const auto key = undecided(unet.structure()); !key.empty()) {
     return fail(ErrorKind::kUsage,
                 "TN-CONFIG-VALUE",
                 std::string(key) + " is not known; the forward needs it [TN-CONFIG-VALUE]",
                 "--set " + std::string(key) + "=N");
   }
-  auto read = Reader(s, inputs).read();
+  auto read = Reader(unet, inputs).read();
   if (!read) return read;
-  for (auto* tensor : {&read->sample, &read->encoder_hidden_states, &read->text_embeds, &read->timestep_cond}) {
+  for (auto* tensor : {&read->sample, &read->encoder_hidden_states, &read->text_embeds, &read->timestep_cond, &read->ip_tokens}) {
     if (tensor->defined()) *tensor = tensor->to(device, dtype);
   }
   // Numbers that are embedded in fp32, whatever the model's dtype.

@@ -9,7 +9,8 @@
 namespace tenon::models::unet {
 
 /// Checks names, ranks, widths, batch and dtypes; casts floats to `dtype` on `device`. kUsage, codes TN-INPUT-*.
-[[nodiscard]] Result<UnetInputs> read_inputs(const Structure& structure,
+/// `ip_tokens` and `ip_scale` are inputs of a UNet that an adapter has joined, and of no other.
+[[nodiscard]] Result<UnetInputs> read_inputs(const Unet& unet,
                                              const NamedTensors& inputs,
                                              at::ScalarType dtype,
                                              c10::Device device);

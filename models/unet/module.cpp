@@ -20,7 +20,7 @@ Result<std::shared_ptr<torch::nn::Module>> make(const Config& config) {
 Result<NamedTensors> run(torch::nn::Module& module, const Config&, const NamedTensors& inputs) {
   const auto& unet = dynamic_cast<const Unet&>(module);
   const auto& weight = unet.named_parameters()["conv_in.weight"];
-  auto read = unet::read_inputs(unet.structure(), inputs, weight.scalar_type(), weight.device());
+  auto read = unet::read_inputs(unet, inputs, weight.scalar_type(), weight.device());
   if (!read) return tl::unexpected(read.error());
   const c10::InferenceMode inference;
   return NamedTensors{{"sample", unet.forward(*read)}};

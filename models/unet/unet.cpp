@@ -1,5 +1,6 @@
 #include <tenon/models/unet/unet.h>
 
+#include <algorithm>
 #include <utility>
 
 #include <ATen/TensorOperators.h>
@@ -30,6 +31,9 @@ void add_clip_conditioning(const UnetInputs& inputs, unet::Conditioning& conditi
   conditioning.time_context = conditioning.context;
   conditioning.embedding = conditioning.embedding.repeat_interleave(frames, 0);
   conditioning.context = conditioning.context.repeat_interleave(frames, 0);
+  if (conditioning.adapter_tokens.defined()) {
+    conditioning.adapter_tokens = conditioning.adapter_tokens.repeat_interleave(frames, 0);
+  }
   conditioning.image_only_indicator =
       inputs.image_only_indicator.defined()
           ? inputs.image_only_indicator
@@ -142,6 +146,11 @@ std::vector<Unet::NamedAttention> Unet::attentions() const {
   }
   if (mid_block_) each_block("mid_block", *mid_block_, visit);
   return found;
+}
+
+bool Unet::has_adapter() const {
+  const auto all = attentions();
+  return std::any_of(all.begin(), all.end(), [](const NamedAttention& item) { return item.attention->has_adapter(); });
 }
 
 }  // namespace tenon::models

@@ -48,6 +48,8 @@ class Unet : public nn::Module {
   };
   /// Every attention over positions, self and cross by turns, in the order of adapters' files: down, up, middle.
   [[nodiscard]] std::vector<NamedAttention> attentions() const;
+  /// Whether an adapter has joined any of them: forward then needs `ip_tokens`.
+  [[nodiscard]] bool has_adapter() const;
 
  private:
   [[nodiscard]] at::Tensor embed_time(const UnetInputs& inputs) const;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/build/attach.h"
 #include "runtime/build/refusal.h"
 #include "runtime/build/run_plan.h"
 #include "runtime/build/stages.h"
@@ -44,16 +45,19 @@ Failure undecided(const Planned& planned) {
 
 Result<Loaded<torch::nn::Module>> build(Planned planned, const LoadOptions& options) {
   if (!planned.plan || !planned.skeleton) return loading::refusal(std::move(planned.report));
-  if (!planned.report.loadable) return undecided(planned);
+  if (options.forward && !planned.report.loadable) return undecided(planned);
   auto report = loading::run_plan(*planned.skeleton, *planned.checkpoint, *planned.plan, std::move(planned.report), options);
   if (!report) return tl::unexpected(report.error());
   return Loaded<torch::nn::Module>{std::move(planned.skeleton), std::move(*report)};
 }
 
 Result<Loaded<torch::nn::Module>> load_any(const std::string& path, const LoadOptions& options) {
-  auto planned = loading::plan_for(path, options, /*forward=*/true);
+  auto planned = loading::plan_for(path, options, options.forward);
   if (!planned) return tl::unexpected(planned.error());
-  return build(std::move(*planned), options);
+  auto loaded = build(std::move(*planned), options);
+  if (!loaded) return loaded;
+  if (auto attached = loading::attach_partners(*loaded, options); !attached) return tl::unexpected(attached.error());
+  return loaded;
 }
 
 }  // namespace tenon

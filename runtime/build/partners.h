@@ -15,6 +15,8 @@ class Partners {
  public:
   /// As decide() takes them; valid while this object lives.
   [[nodiscard]] std::vector<CheckRequest::Partner> list() const;
+  /// The keys of `set` that a partner's family has and `family` has not: they are the partner's.
+  [[nodiscard]] std::vector<std::string> keys_of_theirs(const Config& set, const std::string& family, const Tables& tables) const;
 
  private:
   friend Result<Partners> open_partners(const LoadOptions& options, const Tables& tables);

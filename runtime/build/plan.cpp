@@ -111,7 +111,11 @@ Result<Planned> loading::plan_for(const std::string& path, const LoadOptions& op
   const auto chosen = choose_part(*identity, opened->part, options.family, opened->checkpoint->path);
   if (!chosen) return tl::unexpected(chosen.error());
   Planned planned{opened->checkpoint, std::move(*identity), *chosen, {}, std::nullopt, nullptr, nullptr};
-  const auto& part = planned.identity.parts[planned.part];
+  auto& part = planned.identity.parts[planned.part];
+  const auto theirs = partners->keys_of_theirs(options.set, part.family, **tables);
+  std::erase_if(part.findings, [&](const Finding& finding) {
+    return finding.id == "TN-CONFIG-KEY" && std::find(theirs.begin(), theirs.end(), finding.target) != theirs.end();
+  });
   planned.family = module_of(options, part.family);
   if (!part.buildable || !planned.family) {
     planned.report = refuse_identity(*planned.checkpoint, planned.identity, &part, check);
@@ -124,6 +128,7 @@ Result<Planned> loading::plan_for(const std::string& path, const LoadOptions& op
   planned.skeleton = std::move(*module);
   check.head_prefixes = loading::head_prefixes(**tables, part.family);
   check.asked = loading::asked_of(options, part);
+  for (const auto& key : theirs) check.asked.erase(key);
   auto decision = decide(*planned.checkpoint,
                          planned.identity,
                          part,

@@ -32,7 +32,7 @@ struct LoadOptions {
   std::string part;                     // beside "path::part"
   std::string config_path;              // native config file
   Config set;                           // single config values
-  std::map<std::string, std::string> with;  // partners: role -> path[::part]
+  std::map<std::string, std::string> with;  // partners: role -> path[::part]; an adapter also joins the model
   std::string sha256;                   // of the file; a mismatch is kIntegrity before anything is bound
   std::shared_ptr<const Tables> tables; // null: the embedded ones
   std::vector<FamilyModule> families;   // out-of-tree families
@@ -40,6 +40,7 @@ struct LoadOptions {
   LogFunction log;
   ProgressFunction progress;
   bool audit = true;
+  bool forward = true;                  // false: tensors are all that is wanted, a value that only the forward needs may stay open
 };
 
 /// Everything up to "decide": what `check` prints. Reads no tensor bytes.

@@ -1,0 +1,89 @@
+#include "runtime/build/attach.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <tenon/nn/spec_of.h>
+
+#include "runtime/build/guard.h"
+#include "runtime/build/stages.h"
+#include "runtime/identify/tables.h"
+#include "runtime/io/text.h"
+
+namespace tenon::loading {
+namespace {
+
+std::optional<DType> dtype_of_floats(const torch::nn::Module& module) {
+  for (const auto& parameter : module.parameters()) {
+    if (parameter.is_floating_point()) return dtype_of(parameter.scalar_type());
+  }
+  return std::nullopt;
+}
+
+Result<LoadOptions> options_for_partners(const Loaded<torch::nn::Module>& model, const LoadOptions& options) {
+  const auto tables = tables_for(options);
+  if (!tables) return tl::unexpected(tables.error());
+  LoadOptions theirs;
+  theirs.device = options.device;
+  theirs.dtype = dtype_of_floats(*model.model);
+  theirs.io = options.io;
+  theirs.verify = options.verify;
+  theirs.tables = *tables;
+  theirs.families = options.families;
+  theirs.limits = options.limits;
+  theirs.log = options.log;
+  theirs.progress = options.progress;
+  theirs.audit = options.audit;
+  theirs.forward = options.forward;
+  const auto& keys = (*tables)->family(model.report.family)->config;
+  for (const auto& item : options.set.items()) {
+    const bool known = std::any_of(keys.begin(), keys.end(), [&](const ConfigKey& key) { return key.name == item.key; });
+    if (!known) theirs.set.set(item.key, item.value, ConfigOrigin::kSet);
+  }
+  return theirs;
+}
+
+std::string label(const std::string& role, const std::string& path) { return "--with " + role + "=" + io::escape(path, 160); }
+
+Failure about(const std::string& role, const std::string& path, Error error) {
+  error.message = label(role, path) + ": " + error.message;
+  constexpr std::size_t kMessageBytes = 512;
+  if (error.message.size() > kMessageBytes) {
+    error.message.resize(kMessageBytes - 3);
+    error.message += "...";
+  }
+  return Failure(std::move(error));
+}
+
+Finding note(const std::string& role, const std::string& path, const LoadReport& partner, const std::string& joined) {
+  Finding finding;
+  finding.id = "TN-ATTACHED";
+  finding.kind = FindingKind::kPair;
+  finding.severity = Severity::kNote;
+  finding.action = Action::kKeep;
+  finding.message = label(role, path) + " is " + partner.family + (partner.variant.empty() ? "" : "/" + partner.variant) +
+                    "; it joined " + joined;
+  return finding;
+}
+
+}  // namespace
+
+Result<void> attach_partners(Loaded<torch::nn::Module>& model, const LoadOptions& options) {
+  if (options.with.empty()) return {};
+  const auto theirs = options_for_partners(model, options);
+  if (!theirs) return tl::unexpected(theirs.error());
+  for (const auto& [role, path] : options.with) {
+    auto planned = plan_for(path, *theirs, theirs->forward);
+    if (!planned) return about(role, path, planned.error());
+    const auto* const family = planned->family;
+    if (family == nullptr || family->attach == nullptr) continue;
+    auto partner = build(std::move(*planned), *theirs);
+    if (!partner) return about(role, path, partner.error());
+    const auto joined = guarded("attaching a partner", [&] { return family->attach(partner->model, *model.model); });
+    if (!joined) return about(role, path, joined.error());
+    model.report.findings.push_back(note(role, path, partner->report, *joined));
+  }
+  return {};
+}
+
+}  // namespace tenon::loading
