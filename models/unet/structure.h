@@ -58,7 +58,7 @@ struct Structure {
 
   // Not told by shapes.
   std::string act = "silu";
-  std::int64_t groups = 32;
+  std::int64_t groups = 32;  // 0: unknown
   double norm_eps = 1e-5;
   bool flip_sin_to_cos = true;
   double freq_shift = 0;
@@ -72,8 +72,8 @@ struct Structure {
   [[nodiscard]] std::int64_t latent_multiple() const { return std::int64_t{1} << (levels.size() - 1); }
 };
 
-/// Reads diffusers' config keys (the family's own keys); where one is absent, what diffusers takes for it. Head counts and
-/// the width of a time id may stay unknown (0): shapes do not need them, forward does. kUsage, code TN-UNET-CONFIG, for
+/// Reads diffusers' config keys (the family's own keys); where one is absent, what diffusers takes for it. Head counts,
+/// the width of a time id, and norm groups where the usual 32 do not fit, may stay unknown (0): shapes do not need them, forward does. kUsage, code TN-UNET-CONFIG, for
 /// values that contradict each other or that this structure has no place for.
 [[nodiscard]] Result<Structure> read_structure(const Config& config);
 

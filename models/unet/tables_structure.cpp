@@ -209,13 +209,20 @@ void read_label(const Config& config, Structure& s) {
   }
 }
 
+/// 32, as in every published model, where that is possible; else 0, unknown.
+std::int64_t usual_groups(const Structure& s) {
+  constexpr std::int64_t kUsual = 32;
+  const bool fits = std::all_of(s.levels.begin(), s.levels.end(), [](const Level& level) { return level.width % kUsual == 0; });
+  return fits ? kUsual : 0;
+}
+
 void read_computation(const Config& config, Structure& s) {
   s.act = config.string_or("act_fn", "silu");
   if (s.act == "swish") s.act = "silu";
   if (s.act != "silu" && s.act != "gelu" && s.act != "relu") {
     refuse("\"act_fn\" is " + quoted(s.act.substr(0, 60)) + "; this model takes silu, gelu or relu");
   }
-  s.groups = integer(config, "norm_num_groups", 32, 1, kMaxWidth);
+  s.groups = integer(config, "norm_num_groups", usual_groups(s), 1, kMaxWidth);
   // diffusers' video class keeps 1e-6 in the blocks that attend and on the way up; its config has no key for it.
   s.norm_eps = config.double_or("norm_eps", s.video ? 1e-6 : 1e-5);
   if (!(s.norm_eps > 0 && s.norm_eps < 1)) refuse("\"norm_eps\" must lie between 0 and 1");
@@ -234,7 +241,7 @@ void read_computation(const Config& config, Structure& s) {
 void check_divisibility(const Structure& s) {
   for (std::size_t i = 0; i < s.levels.size(); ++i) {
     const auto& level = s.levels[i];
-    if (level.width % s.groups != 0) {
+    if (s.groups > 0 && level.width % s.groups != 0) {
       refuse("\"norm_num_groups\" " + std::to_string(s.groups) + " does not divide the width " +
              std::to_string(level.width) + " of level " + std::to_string(i));
     }

@@ -15,6 +15,7 @@
 #include "tools/common/did_you_mean.h"
 #include "tools/common/interrupt.h"
 #include "tools/common/preflight.h"
+#include "tools/torch/layout_values.h"
 #include "tools/torch/load_options.h"
 #include "tools/torch/outcome.h"
 #include "tools/torch/progress.h"
@@ -120,6 +121,7 @@ Result<LoadReport> perform(const Options& options) {
   if (auto ok = refuse_overwriting("-o", options.output, options.checkpoints.front()); !ok) {
     return tl::unexpected(ok.error());
   }
+  request->forward = false;
   auto loaded = load_any(options.checkpoints.front(), *request);
   if (!loaded) return tl::unexpected(loaded.error());
   const auto tables = request->tables ? request->tables : builtin_tables();
@@ -133,6 +135,8 @@ Result<LoadReport> perform(const Options& options) {
   const auto meets = meets_template(options, *rows, loaded->report);
   if (!meets) return tl::unexpected(meets.error());
   if (*meets) {
+    const auto notes = values_of_layout(*tables, loaded->report.config, *rows);
+    loaded->report.findings.insert(loaded->report.findings.end(), notes.begin(), notes.end());
     if (auto ok = write(options, *rows, own); !ok) return tl::unexpected(ok.error());
   }
   return std::move(loaded->report);

@@ -10,6 +10,7 @@ and hide the time embedding, so the class is built with SVD_GROUPS groups (`norm
 
     python tests/golden/unet/make_diffusers.py [VARIANT...]
 """
+import contextlib
 import copy
 import json
 import re
@@ -80,10 +81,12 @@ VARIANTS = {
     "sdxl_refiner": ("SDXL's refiner: five ids, no attention on the last level", UNet2DConditionModel, REFINER,
                      dict(ldm=dict(num_head_channels=4))),
     "ssd_1b": ("SSD-1B: one residual block in the middle, depth by block", UNet2DConditionModel, SSD,
-               {}),
-    "vega": ("Vega: as SSD-1B with other depths", UNet2DConditionModel, VEGA, {}),
+               dict(ldm={})),
+    "vega": ("Vega: as SSD-1B with other depths", UNet2DConditionModel, VEGA, dict(ldm={})),
     "svd": ("Stable Video Diffusion", UNetSpatioTemporalConditionModel, SVD,
             dict(ldm=dict(num_head_channels=4), weak=True)),
+    "svd_stills": ("Stable Video Diffusion of clips with single images in them",
+                   UNetSpatioTemporalConditionModel, SVD, dict(weak=True)),
 }
 
 
@@ -109,7 +112,7 @@ def build(name):
 
 
 def inputs_of(name, config):
-    video = name == "svd"
+    video = name.startswith("svd")
     size, context = COMMON["sample_size"], config["cross_attention_dim"]
     shape = (2, 3, config["in_channels"], size, size) if video else (2, config["in_channels"], size, size)
     inputs = {
@@ -120,6 +123,8 @@ def inputs_of(name, config):
     }
     if video:
         inputs["added_time_ids"] = torch.tensor([[6.0, 127.0, 0.02], [11.0, 30.0, 0.1]])
+    if name == "svd_stills":
+        inputs["image_only_indicator"] = torch.tensor([[True, False, False], [False, True, True]])
     if config.get("addition_embed_type"):
         count = (config["projection_class_embeddings_input_dim"] - TEXT_WIDTH) // ID_WIDTH
         ids = torch.tensor([[512.0, 384.0, 0.0, 16.0, 640.0, 512.0],
@@ -137,7 +142,22 @@ def run(model, inputs):
         call["added_time_ids"] = inputs["added_time_ids"]
     if "time_ids" in inputs:
         call["added_cond_kwargs"] = {k: inputs[k] for k in ("text_embeds", "time_ids")}
-    return {"sample": model(**call).sample}
+    with still_images(model, inputs.get("image_only_indicator")):
+        return {"sample": model(**call).sample}
+
+
+@contextlib.contextmanager
+def still_images(model, indicator):
+    """diffusers' model tells every block that no frame is a single image; within this they hear otherwise."""
+    def tell(_, args, kwargs):
+        return args, kwargs | {"image_only_indicator": indicator}
+    blocks = [] if indicator is None else [*model.down_blocks, model.mid_block, *model.up_blocks]
+    hooks = [block.register_forward_pre_hook(tell, with_kwargs=True) for block in blocks]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def mutants_of(name, model, inputs, config, rename):
@@ -217,7 +237,7 @@ def mutants_of(name, model, inputs, config, rename):
         add("a large eps in the transformers' first norm", group_norm)
     if video:
         add("the other layout's eps in the residual blocks",
-            use_original_eps if name == "svd" else use_diffusers_eps)
+            use_diffusers_eps if name == "svd_original" else use_original_eps)
 
         def mixed(m):
             for key, tensor in m.state_dict().items():
@@ -227,6 +247,9 @@ def mutants_of(name, model, inputs, config, rename):
         add_input("frames reversed in time", lambda i: i | {"sample": i["sample"].flip(1)})
         add_input("the items' contexts exchanged",
                   lambda i: i | {"encoder_hidden_states": i["encoder_hidden_states"].flip(0)})
+        if "image_only_indicator" in inputs:
+            add_input("no frame is a single image",
+                      lambda i: {k: v for k, v in i.items() if k != "image_only_indicator"})
         add_input("added ids in another order",
                   lambda i: i | {"added_time_ids": i["added_time_ids"].flip(1)})
     if "time_ids" in inputs:
@@ -296,7 +319,7 @@ def make(name):
     config.setdefault("transformer_layers_per_block", 1)
     config.setdefault("norm_num_groups", SVD_GROUPS)
     inputs = inputs_of(name, config)
-    video = name == "svd"
+    video = name.startswith("svd")
     hidden = ["num_attention_heads" if video else "attention_head_dim", "norm_num_groups"]
     if "projection_class_embeddings_input_dim" in config:
         hidden.append("addition_time_embed_dim")
@@ -313,9 +336,9 @@ def make(name):
             use_original_eps(of_layout)
 
         def native(folder, layout=layout):
-            if layout == "ldm":
+            if layout == "ldm" and options["ldm"]:  # the YAML has no words for depths by block
                 (folder / "config.yaml").write_text(ldm.yaml_of(config, options["ldm"]))
-            else:
+            elif layout == "diffusers":
                 model.save_config(folder)
         golden.write(
             f"unet/{name}_{layout}", script=SCRIPT, about=about, uses=["diffusers"], model=of_layout,
