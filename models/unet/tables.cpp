@@ -1,5 +1,6 @@
 // The core half of the family: its tables, and what they cannot express.
 #include <algorithm>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -128,15 +129,30 @@ Derivation derive(const DeriveInput& input) {
 
 std::string_view label_name(bool is_class) { return is_class ? "class_embedding" : "add_embedding"; }
 
+std::vector<std::string> names_of(const Reads& reads, std::initializer_list<std::string_view> keys) {
+  std::vector<std::string> names;
+  for (const auto key : keys) {
+    const auto found = reads.find(key);
+    const auto* list = found == reads.end() ? nullptr : found->second.as_list();
+    if (list == nullptr) continue;
+    for (const auto& item : *list) {
+      if (const auto* name = item.as_string()) names.push_back(*name);
+    }
+  }
+  return names;
+}
+
 std::vector<EmittedRow> emit_rows(std::string_view layout, const Reads& reads) {
   if (layout != "ldm") return {};
   if (reads.find("block_out_channels") == reads.end()) {
-    const auto numbering = numbering_of(reads);
     const auto number = [&](std::string_view name) {
       const auto found = reads.find(name);
       return found == reads.end() ? 0 : found->second.as_int().value_or(0);
     };
-    return ldm_rows(numbering, label_name(is_class_label(number("context"), number("label"), numbering.video)));
+    const auto label = [&](bool video) { return label_name(is_class_label(number("context"), number("label"), video)); };
+    if (const auto dotless = names_of(reads, {"dotless"}); !dotless.empty()) return dotless_rows(dotless, label(false));
+    const auto numbering = numbering_of(names_of(reads, {"down", "up"}));
+    return ldm_rows(numbering, label(numbering.video));
   }
   // `convert`: the model's config stands in for the reads.
   Config config;

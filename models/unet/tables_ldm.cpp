@@ -5,7 +5,7 @@
 #include <string>
 
 #include "models/unet/ldm.h"
-#include "models/unet/shapes.h"
+#include "runtime/mapping/pattern.h"
 
 namespace tenon::models::unet {
 namespace {
@@ -19,6 +19,7 @@ class Rows {
   Rows(const Numbering& numbering, std::string_view label) : numbering_(numbering), label_(label) {}
 
   std::vector<EmittedRow> make() {
+    add_ends();
     add_down();
     add_middle();
     add_up();
@@ -35,6 +36,16 @@ class Rows {
     row.sources.push_back(std::move(from));
     row.targets.push_back(std::move(to));
     rows_.push_back(std::move(row));
+  }
+
+  void add_ends() {
+    rename("time_embed.0.{wb}", "time_embedding.linear_1.{wb}");
+    rename("time_embed.2.{wb}", "time_embedding.linear_2.{wb}");
+    rename("time_embedding.cond_proj.weight", "time_embedding.cond_proj.weight");
+    rename("label_emb.weight", "class_embedding.weight");
+    rename("input_blocks.0.0.{wb}", "conv_in.{wb}");
+    rename("out.0.{wb}", "conv_norm_out.{wb}");
+    rename("out.2.{wb}", "conv_out.{wb}");
   }
 
   void add_down() {
@@ -121,46 +132,57 @@ class Rows {
   std::vector<EmittedRow> rows_;
 };
 
-std::set<std::int64_t> first_indices(const Reads& reads, std::initializer_list<std::string_view> names) {
-  std::set<std::int64_t> out;
-  for (const auto name : names) {
-    for (const auto& match : matches(reads, name)) out.insert(match.index(0));
-  }
-  return out;
-}
-
 constexpr std::int64_t kMaxBlocks = 1024;
 
-/// The level in which the file has its upsampler: behind the attention where there is one, but some converters forget.
-void read_slots(const Reads& reads, Numbering& numbering) {
-  std::map<std::int64_t, std::int64_t> slots;
-  for (const auto name : {"ups", "up_biases"}) {
-    for (const auto& match : matches(reads, name)) slots[match.index(0)] = match.index(1);
+/// What the names say about the running numbers.
+struct Seen {
+  std::set<std::int64_t> halvings;            // input blocks that halve the resolution
+  std::set<std::int64_t> residuals;           // input blocks with a residual block
+  std::map<std::int64_t, std::int64_t> slots;  // output blocks with an upsampler, and where it stands
+  bool video = false;
+};
+
+void look_at(const std::vector<std::string_view>& name, Seen& seen) {
+  if (name.size() < 5) return;
+  const auto block = parse_index(name[1]);
+  const auto slot = parse_index(name[2]);
+  if (!block || !slot || *block > kMaxBlocks) return;
+  const bool residual = *slot == 0 && name[3] == "in_layers";
+  if (name[3] == "time_stack" && *slot == 0) seen.video = true;
+  if (name[0] == "input_blocks") {
+    if (*slot == 0 && name[3] == "op") seen.halvings.insert(*block);
+    if (residual) seen.residuals.insert(*block);
+  } else if (name[0] == "output_blocks" && name[3] == "conv") {
+    seen.slots[*block] = *slot;
   }
+}
+
+/// The slot in which the file has each level's upsampler: behind the attention where there is one, but some converters forget.
+void set_slots(const Seen& seen, Numbering& numbering) {
   std::int64_t block = -1;
   for (std::size_t up = 0; up < numbering.layers.size(); ++up) {
     block += numbering.layers[numbering.layers.size() - 1 - up] + 1;
-    const auto found = slots.find(block);
-    numbering.up_slots.push_back(found == slots.end() ? 1 : std::clamp<std::int64_t>(found->second, 1, 2));
+    const auto found = seen.slots.find(block);
+    numbering.up_slots.push_back(found == seen.slots.end() ? 1 : std::clamp<std::int64_t>(found->second, 1, 2));
   }
 }
 
 }  // namespace
 
-Numbering numbering_of(const Reads& reads) {
+Numbering numbering_of(const std::vector<std::string>& names) {
+  Seen seen;
+  for (const auto& name : names) look_at(split_segments(name), seen);
   Numbering numbering;
-  const auto halvings = first_indices(reads, {"ops", "op_biases"});
-  const auto residuals = first_indices(reads, {"ins", "in_convs"});
-  const auto highest = residuals.empty() ? 0 : std::min(*residuals.rbegin(), kMaxBlocks);
+  const auto highest = seen.residuals.empty() ? 0 : *seen.residuals.rbegin();
   std::int64_t first = 1;
-  for (const auto halving : halvings) {
+  for (const auto halving : seen.halvings) {
     if (halving > highest || halving <= first) continue;
     numbering.layers.push_back(halving - first);
     first = halving + 1;
   }
   if (highest >= first) numbering.layers.push_back(highest - first + 1);
-  read_slots(reads, numbering);
-  numbering.video = !matches(reads, "temporal").empty() || !matches(reads, "temporal_outs").empty();
+  set_slots(seen, numbering);
+  numbering.video = seen.video;
   return numbering;
 }
 

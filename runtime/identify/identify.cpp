@@ -10,6 +10,7 @@
 #include "runtime/identify/bridge.h"
 #include "runtime/identify/candidates.h"
 #include "runtime/identify/contest.h"
+#include "runtime/identify/marks.h"
 #include "runtime/identify/nearest.h"
 #include "runtime/identify/part_config.h"
 #include "runtime/identify/parts.h"
@@ -100,6 +101,7 @@ Result<void> finish_built(const Checkpoint& checkpoint,
   if (!requested) return tl::unexpected(requested.error());
   const bool nested = checkpoint.container == Container::kTorchZip || checkpoint.container == Container::kTorchLegacy;
   derive_config(family, bound->mapped, *requested, variants, nested, part);
+  if (auto finding = contradicted_mark(checkpoint, family, part)) part.findings.push_back(std::move(*finding));
   part.bound = std::move(bound);
   return {};
 }

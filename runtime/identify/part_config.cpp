@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "runtime/identify/marks.h"
 #include "runtime/identify/reads.h"
 #include "runtime/io/text.h"
 
@@ -122,7 +123,7 @@ Result<Config> gather_requested(const Checkpoint& checkpoint,
                                 const IdentifyRequest& request,
                                 const std::vector<Variant>& variants,
                                 std::vector<Finding>& findings) {
-  Config requested;
+  Config requested = marked_config(checkpoint, family);
   const auto read = family.functions.read_native_config;
   for (const ConfigText& config : checkpoint.configs) {
     if (read == nullptr || !concerns(config, checkpoint, draft)) continue;

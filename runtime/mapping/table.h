@@ -151,6 +151,15 @@ struct VariantTable {
   std::vector<VariantLine> lines;
 };
 
+/// Something outside of a part that says something about it: a tensor, or an entry of the container's metadata.
+struct Mark {
+  std::string tensor;    // a whole file name; empty: metadata
+  std::string metadata;  // a key
+  std::string is;        // its value, up to a slash
+  std::vector<std::pair<std::string, Value>> set;
+  std::string variant;
+};
+
 struct FamilyTable {
   std::string name;
   std::string path;  // for messages: "configs/vit.yaml"
@@ -162,6 +171,7 @@ struct FamilyTable {
   std::vector<ConfigKey> config;
   std::vector<ReadRule> reads;
   VariantTable variants;
+  std::vector<Mark> marks;
   std::map<std::string, std::vector<RowTemplate>, std::less<>> fragments;
   std::vector<LayoutTable> layouts;
   std::vector<BridgeTable> bridges;

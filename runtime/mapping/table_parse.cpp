@@ -62,6 +62,34 @@ VariantTable parse_variants(const YamlNode* node, TableFaults& faults) {
   return table;
 }
 
+std::vector<Mark> parse_marks(const YamlNode* node, const FamilyTable& family, TableFaults& faults) {
+  std::vector<Mark> marks;
+  if (node == nullptr || !expect_kind(*node, YamlNode::Kind::kSequence, "marks", faults)) return marks;
+  for (const YamlNode& item : node->items) {
+    expect_keys(item, {"tensor", "metadata", "is", "set", "variant"}, faults);
+    Mark mark;
+    mark.tensor = read_string(item, "tensor", faults);
+    mark.metadata = read_string(item, "metadata", faults);
+    mark.is = read_string(item, "is", faults);
+    mark.variant = read_string(item, "variant", faults);
+    if (mark.tensor.empty() == mark.metadata.empty()) {
+      faults.add(item.mark, "TN-TABLE-MARK", "a mark is a tensor or an entry of the metadata");
+    }
+    if (const YamlNode* set = item.find("set")) {
+      for (const YamlEntry& entry : set->entries) mark.set.emplace_back(entry.key, entry.value.to_value());
+    }
+    for (const auto& [key, value] : mark.set) {
+      const bool known = std::any_of(family.config.begin(), family.config.end(), [&](const ConfigKey& k) { return k.name == key; });
+      if (!known) faults.add(item.mark, "TN-TABLE-MARK", fmt::format("\"{}\" is no config key", key));
+    }
+    const auto& lines = family.variants.lines;
+    const bool known = std::any_of(lines.begin(), lines.end(), [&](const VariantLine& line) { return line.name == mark.variant; });
+    if (!mark.variant.empty() && !known) faults.add(item.mark, "TN-TABLE-MARK", fmt::format("\"{}\" is no variant", mark.variant));
+    marks.push_back(std::move(mark));
+  }
+  return marks;
+}
+
 void check_columns(const FamilyTable& family, YamlMark mark, TableFaults& faults) {
   if (family.config.empty()) return;
   for (const auto* columns : {&family.variants.match, &family.variants.prefer, &family.variants.gives}) {
@@ -114,8 +142,8 @@ FamilyTable parse_family_table(const YamlNode& root, std::string_view name, Tabl
   FamilyTable family;
   family.name = std::string(name);
   expect_keys(root,
-              {"tenon_tables", "family", "about", "own", "parts", "heads", "sets", "config", "reads", "variants", "fragments",
-               "layouts", "bridges", "declined"},
+              {"tenon_tables", "family", "about", "own", "parts", "heads", "sets", "config", "reads", "variants", "marks",
+               "fragments", "layouts", "bridges", "declined"},
               faults);
   if (root.kind != YamlNode::Kind::kMap) return family;
   check_version(root, "tenon_tables", faults);
@@ -136,6 +164,7 @@ FamilyTable parse_family_table(const YamlNode& root, std::string_view name, Tabl
   family.reads = read_reads(root, faults);
   family.variants = parse_variants(root.find("variants"), faults);
   check_columns(family, root.find("variants") != nullptr ? root.find("variants")->mark : root.mark, faults);
+  family.marks = parse_marks(root.find("marks"), family, faults);
   if (const YamlNode* declined = root.find("declined")) {
     expect_keys(*declined, {"because", "instead"}, faults);
     family.declined = true;

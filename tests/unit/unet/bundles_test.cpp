@@ -81,6 +81,7 @@ struct Declined {
   std::string family;
   std::string layout;
   std::string base;
+  std::int64_t rank = 0;
 };
 
 TEST(Bundle, DeclinesWhatOnlyAddsToAUnetAndNamesItsBase) {
@@ -88,15 +89,15 @@ TEST(Bundle, DeclinesWhatOnlyAddsToAUnetAndNamesItsBase) {
       {{{"lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k.lora_down.weight", {8, 768}},
         {"lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k.lora_up.weight", {320, 8}},
         {"lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k.alpha", {}}},
-       "lora", "kohya", "sd1"},
+       "lora", "kohya", "sd1", 8},
       {{{"unet.down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k.lora_A.weight", {4, 2048}},
         {"unet.down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k.lora_B.weight", {640, 4}}},
-       "lora", "peft", "sdxl"},
+       "lora", "peft", "sdxl", 4},
       {{{"unet.down_blocks.0.attentions.0.transformer_blocks.0.attn2.processor.to_q_lora.down.weight", {4, 320}},
         {"unet.down_blocks.0.attentions.0.transformer_blocks.0.attn2.processor.to_q_lora.up.weight", {320, 4}},
         {"unet.down_blocks.0.attentions.0.transformer_blocks.0.attn2.processor.to_k_lora.down.weight", {4, 1024}},
         {"unet.down_blocks.0.attentions.0.transformer_blocks.0.attn2.processor.to_k_lora.up.weight", {320, 4}}},
-       "lora", "diffusers", "sd2"},
+       "lora", "diffusers", "sd2", 4},
       {test::read_list("declined/controlnet-sd1.diffusers.tsv"), "controlnet", "diffusers", "sd1"},
       {{{"control_model.input_hint_block.0.weight", {16, 3, 3, 3}},
         {"control_model.zero_convs.0.0.weight", {320, 320, 1, 1}},
@@ -113,6 +114,7 @@ TEST(Bundle, DeclinesWhatOnlyAddsToAUnetAndNamesItsBase) {
     const auto& part = part_of(identity, item.family);
     EXPECT_EQ(part.layout, item.layout) << item.family;
     EXPECT_EQ(part.base, item.base) << item.family;
+    EXPECT_EQ(part.config.int_or("rank", 0), item.rank) << item.layout;
     EXPECT_EQ(part.tensors.size(), item.tensors.size()) << item.family;
     EXPECT_FALSE(part.buildable);
   }
