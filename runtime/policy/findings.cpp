@@ -62,6 +62,20 @@ std::string what_is_done(const Judgement& judgement) {
   return fmt::format("; {} by {}", done, io::escape(judgement.rule));
 }
 
+/// What of the file's tensor is not in the model's, or what is new in that; empty for a refusal.
+std::string what_is_lost(const Judgement& judgement, const Shape& found, const Shape& needed) {
+  if (judgement.action == Action::kFill) {
+    return fmt::format("; none of the file's {} values is kept", numel(found).value_or(0));
+  }
+  if (judgement.action != Action::kInflate || found.size() < 2 || needed.size() < 2) return {};
+  const bool colours = found[1] == 3 || needed[1] == 1;  // may be mixed, not cut or added
+  if (colours) return {};
+  if (found[1] > needed[1]) {
+    return fmt::format("; the file's channels {} to {} are left out", needed[1], found[1] - 1);
+  }
+  return fmt::format("; channels {} to {} are new", found[1], needed[1] - 1);
+}
+
 Finding about(std::string_view id, FindingKind kind, std::string target, std::string source) {
   Finding finding;
   finding.id = id;
@@ -131,7 +145,8 @@ Finding shape_finding(const ExpectedTensor& expected, const MappedTensor& mapped
                   quoted(expected.name), to_string(mapped.type.shape),
                   source_names(mapped.sources, checkpoint), to_string(expected.type.shape));
   if (!refusal.empty()) message += fmt::format("; not adapted: {}", refusal);
-  finding.message = one_line(message + what_is_done(judgement));
+  finding.message = one_line(message + what_is_done(judgement) +
+                             what_is_lost(judgement, mapped.type.shape, expected.type.shape));
   return judged(std::move(finding), judgement);
 }
 
