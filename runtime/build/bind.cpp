@@ -50,11 +50,22 @@ Result<void> fits(const PlanStep& step, const ModuleTensor& target, const at::Te
 
 }  // namespace
 
+void BindRecord::commit(const std::vector<Pair>& pairs) {
+  std::vector<Pair> before;
+  for (const auto& [target, value] : pairs) before.push_back({target, target.variable_data()});
+  replaced_ = std::move(before);
+  give(pairs);
+}
+
+void BindRecord::give(const std::vector<Pair>& pairs) noexcept {
+  for (const auto& [target, value] : pairs) target.set_data(value);
+}
+
 Result<BindRecord> bind_tensors(const ModuleIndex& module,
                         const LoadPlan& plan,
                         const std::vector<at::Tensor>& tensors,
                         c10::Device device) {
-  std::vector<std::pair<at::Tensor, at::Tensor>> pairs;  // target, value
+  std::vector<BindRecord::Pair> pairs;
   std::set<const c10::TensorImpl*> supplied;
   BindRecord record;
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
@@ -72,16 +83,14 @@ Result<BindRecord> bind_tensors(const ModuleIndex& module,
     }
     if (auto fit = fits(step, target->second, tensors[i], device); !fit) return tl::unexpected(fit.error());
     record.add(tensors[i]);
-    pairs.emplace_back(tensor, tensors[i]);
+    pairs.push_back({tensor, tensors[i]});
   }
   for (const auto& [name, target] : module) {
     if (supplied.count(target.tensor.unsafeGetTensorImpl()) == 0) {
       return refuse(name, "nothing supplies it", "every tensor of the model has an origin");
     }
   }
-  [&]() noexcept {
-    for (const auto& [target, value] : pairs) target.set_data(value);
-  }();
+  record.commit(pairs);
   return record;
 }
 

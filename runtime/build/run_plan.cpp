@@ -114,10 +114,11 @@ class PlanRun {
 
     if (options_.audit) {
       const auto auditing = Clock::now();
-      (void)progress_.report("audit");  // the module is bound: too late to cancel
+      (void)progress_.report("audit");  // too late to cancel
       report.audit = audit(index_, *record, report.findings);
       timings.audit_s = seconds_since(auditing);
     }
+    record->keep();
     report.timings = timings;
     return report;
   }

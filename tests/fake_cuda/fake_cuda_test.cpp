@@ -5,14 +5,15 @@
 #include <ATen/ops/equal.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/rand.h>
+#include <torch/nn/modules/linear.h>
 
-#include <tenon/family_module.h>
 #include <tenon/load.h>
 #include <tenon/nn/layers.h>
 
 #include "runtime/build/device.h"
 #include "runtime/build/run_plan.h"
 #include "tests/fake_cuda/fake_cuda.h"
+#include "tests/support/temp_dir.h"
 #include "tests/support/torch/golden.h"
 #include "tests/support/torch/hand_made.h"
 
@@ -154,20 +155,73 @@ TEST_P(FakeCudaFailure, OfTheDeviceLeavesTheModuleAsItWas) {
 INSTANTIATE_TEST_SUITE_P(AtEveryTensor, FakeCudaFailure, testing::Range(0, 6));
 
 TEST_F(FakeCuda, RunsAWholeModelLikeTheReference) {
-  const auto folder = test::golden_folder("vit", "timm_plain");
+  for (const auto& [family, name] : {std::pair("vit", "timm_plain"), std::pair("clip", "transformers_full")}) {
+    const test::Golden golden(family, name);
+    const auto outputs = golden.outputs(c10::kCUDA);
+    ASSERT_TRUE(outputs) << outputs.error().message;
+    EXPECT_LE(golden.error(*outputs), golden.tolerance()) << family;
+  }
+}
+
+struct Stock : torch::nn::Module {
+  Stock() : a(torch::nn::Linear(8, 16)), b(torch::nn::Linear(16, 4)) {
+    register_module("a", a);
+    register_module("b", b);
+  }
+  torch::nn::Linear a;
+  torch::nn::Linear b;
+};
+
+/// The contents of device tensors too, which fingerprint() leaves out.
+std::vector<at::Tensor> contents(const torch::nn::Module& module) {
+  std::vector<at::Tensor> all;
+  for (const auto& parameter : module.parameters()) all.push_back(parameter.cpu());
+  return all;
+}
+
+TEST_F(FakeCuda, AModuleOfTheUsersStaysWhereverTheDeviceFails) {
+  const test::TempDir dir;
+  std::vector<test::NamedTensor> given;
+  for (const auto& item : Stock().named_parameters()) given.push_back({item.key(), at::rand(item.value().sizes())});
+  const auto path = dir.write("model.safetensors", test::safetensors_of(given));
+  for (const auto fail_at : {fake::fail_copy, fake::fail_allocation}) {
+    bool failed = true;
+    int k = 0;
+    for (; failed; ++k) {
+      Stock stock;
+      stock.to(c10::kCUDA);
+      const auto before = fingerprint(stock);
+      const auto values = contents(stock);
+      fail_at(k);
+      const auto report = load_into(stock, path, on_cuda());
+      fail_at(-1);
+      failed = !report;
+      if (!failed) break;
+      EXPECT_EQ(fingerprint(stock), before) << "at " << k;
+      const auto after = contents(stock);
+      for (std::size_t i = 0; i < values.size(); ++i) EXPECT_TRUE(at::equal(after[i], values[i])) << "at " << k;
+    }
+    EXPECT_GE(k, static_cast<int>(given.size()));
+  }
+}
+
+TEST_F(FakeCuda, ALoadThatFailsGivesTheDevicesMemoryBack) {
+  const auto path = (test::golden_folder("vit", "timm_plain") / "checkpoint.safetensors").string();
   LoadOptions options = on_cuda();
-  options.dtype = DType::kF32;
   options.set = test::Golden("vit", "timm_plain").set();
-  const auto loaded = load_any((folder / "checkpoint.safetensors").string(), options);
-  ASSERT_TRUE(loaded) << loaded.error().message;
-  NamedTensors inputs;
-  for (const auto& [name, tensor] : test::read_tensors(folder / "inputs.safetensors")) inputs.emplace(name, tensor.to(c10::kCUDA));
-  const auto& family = test::family_module("vit");
-  auto outputs = family.run(*loaded->model, loaded->report.config, inputs);
-  ASSERT_TRUE(outputs) << outputs.error().message;
-  for (auto& [name, tensor] : *outputs) tensor = tensor.cpu();
-  const test::Golden golden("vit", "timm_plain");
-  EXPECT_LE(golden.error(*outputs), golden.tolerance());
+  const auto used = fake::bytes_in_use();
+  for (const auto fail_at : {fake::fail_copy, fake::fail_allocation}) {
+    bool failed = true;
+    int k = 0;
+    for (; failed; ++k) {
+      fail_at(k);
+      const auto loaded = load_any(path, options);
+      fail_at(-1);
+      failed = !loaded;
+      if (failed) EXPECT_EQ(fake::bytes_in_use(), used) << "at " << k;
+    }
+    EXPECT_GE(k, 20);
+  }
 }
 
 }  // namespace

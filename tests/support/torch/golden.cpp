@@ -94,16 +94,22 @@ Golden::Golden(const std::string& family, const std::string& name)
 
 std::vector<Golden::Mutant> Golden::mutants() const { return mutants_; }
 
-Result<NamedTensors> Golden::run(const std::filesystem::path& checkpoint, const Config& set) const {
+Result<NamedTensors> Golden::run(const std::filesystem::path& checkpoint, const Config& set, c10::Device device) const {
   LoadOptions options;
+  options.device = device;
   options.dtype = DType::kF32;
   options.set = set;
   const auto loaded = load_any(checkpoint.string(), options);
   if (!loaded) return tl::unexpected(loaded.error());
-  return family_module(family_).run(*loaded->model, loaded->report.config, read_tensors(folder_ / "inputs.safetensors"));
+  auto inputs = read_tensors(folder_ / "inputs.safetensors");
+  for (auto& [name, tensor] : inputs) tensor = tensor.to(device);
+  auto outputs = family_module(family_).run(*loaded->model, loaded->report.config, inputs);
+  if (!outputs) return outputs;
+  for (auto& [name, tensor] : *outputs) tensor = tensor.to(at::kCPU);
+  return outputs;
 }
 
-Result<NamedTensors> Golden::outputs() const { return run(folder_ / "checkpoint.safetensors", set_); }
+Result<NamedTensors> Golden::outputs(c10::Device device) const { return run(folder_ / "checkpoint.safetensors", set_, device); }
 
 Result<NamedTensors> Golden::outputs_of(const Mutant& mutant) const {
   auto set = set_;

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include <c10/core/Device.h>
+
 #include <tenon/family_module.h>
 #include <tenon/value.h>
 
@@ -32,8 +34,9 @@ class Golden {
   /// Those whose recipe can be followed from outside.
   [[nodiscard]] std::vector<Mutant> mutants() const;
 
-  /// Loads the checkpoint through load_any in F32, with the config values that weights cannot tell, and runs the inputs.
-  [[nodiscard]] Result<NamedTensors> outputs() const;
+  /// Loads the checkpoint through load_any in F32, with the config values that weights cannot tell, and runs the inputs on
+  /// the device. The outputs are on the CPU.
+  [[nodiscard]] Result<NamedTensors> outputs(c10::Device device = c10::kCPU) const;
   [[nodiscard]] Result<NamedTensors> outputs_of(const Mutant& mutant) const;
 
   /// The largest error of any output, as a part of that output's largest magnitude; infinite where an output is missing
@@ -44,7 +47,7 @@ class Golden {
   [[nodiscard]] const Config& set() const { return set_; }
 
  private:
-  [[nodiscard]] Result<NamedTensors> run(const std::filesystem::path& checkpoint, const Config& set) const;
+  [[nodiscard]] Result<NamedTensors> run(const std::filesystem::path& checkpoint, const Config& set, c10::Device device = c10::kCPU) const;
 
   std::string family_;
   std::filesystem::path folder_;
