@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "runtime/mapping/expr.h"
+
 namespace tenon {
 namespace {
 
@@ -18,11 +20,32 @@ std::size_t shared(const Candidate& a, const Candidate& b) {
 
 bool same_layout(const Candidate& a, const Candidate& b) { return a.family == b.family && a.layout == b.layout; }
 
+// Two ways to say that one family is not built: which of them is said decides nothing.
+bool both_declined(const Candidate& a, const Candidate& b) {
+  return a.family == b.family && a.form == nullptr && b.form == nullptr;
+}
+
 // Larger first; among equals the shorter prefix, then the order of the tables.
 bool stronger(const Candidate& a, const Candidate& b) {
   if (a.tensors.size() != b.tensors.size()) return a.tensors.size() > b.tensors.size();
   if (a.prefix.size() != b.prefix.size()) return a.prefix.size() < b.prefix.size();
   return a.ref < b.ref;
+}
+
+// What a candidate makes of its tensors: each target with its expression.
+std::set<std::string> readings(const Candidate& candidate) {
+  std::set<std::string> texts;
+  for (const Claim& claim : candidate.claims) {
+    const Leaf& leaf = candidate.form->leaves[claim.leaf];
+    if (leaf.kind == Leaf::Kind::kHarmless) continue;
+    texts.insert(target_of(*candidate.form, claim) + " = " + to_text(candidate.form->rules[leaf.rule].exprs[0]));
+  }
+  return texts;
+}
+
+// Two layouts of a family that differ in what they call the prefix, and in nothing that they give.
+bool same_model(const Candidate& a, const Candidate& b) {
+  return a.family == b.family && a.form != nullptr && b.form != nullptr && a.tensors == b.tensors && readings(a) == readings(b);
 }
 
 // Why `weak` gives way to `strong`; empty when it does not.
@@ -32,6 +55,8 @@ std::string gives_way(const Candidate& weak, const Candidate& strong, std::size_
     return fmt::format("explains {} of the {} tensors that {} explains", both, strong.tensors.size(), strong.label());
   }
   if (same_layout(weak, strong)) return fmt::format("reads fewer names than {} with other spellings", strong.label());
+  if (both_declined(weak, strong)) return fmt::format("{} of its tensors are those of {}", both, strong.label());
+  if (same_model(weak, strong)) return fmt::format("reads the same model out of them as {}", strong.label());
   if (!as_family.empty() && strong.family->name == as_family && weak.family->name != as_family) {
     return fmt::format("--as {} settles it", as_family);
   }

@@ -1,6 +1,5 @@
 #include "tests/support/evaluate.h"
 
-#include <cstring>
 #include <functional>
 #include <numeric>
 #include <stdexcept>
@@ -108,15 +107,6 @@ Numbers evaluate(const Expr& expr, const std::vector<Numbers>& sources) {
     default:
       throw std::logic_error("no such operation in a table");
   }
-}
-
-Numbers read_numbers(const Checkpoint& checkpoint, const TensorEntry& entry) {
-  if (entry.dtype != DType::kF32) throw std::logic_error(entry.name + " is not F32");
-  std::vector<std::byte> bytes(entry.bytes);
-  if (auto done = read_tensor(checkpoint, entry, bytes); !done) throw std::runtime_error(done.error().message);
-  Numbers numbers{entry.shape, std::vector<float>(bytes.size() / sizeof(float))};
-  std::memcpy(numbers.values.data(), bytes.data(), bytes.size());
-  return numbers;
 }
 
 }  // namespace tenon::test

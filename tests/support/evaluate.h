@@ -16,7 +16,4 @@ struct Numbers {
 
 [[nodiscard]] Numbers evaluate(const Expr& expr, const std::vector<Numbers>& sources);
 
-/// The values of an F32 tensor.
-[[nodiscard]] Numbers read_numbers(const Checkpoint& checkpoint, const TensorEntry& entry);
-
 }  // namespace tenon::test

@@ -1,4 +1,6 @@
 // Prefixes: found by evidence, stripped no further than the names ask for.
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -90,6 +92,21 @@ TEST(Wrappers, ATensorWithAndWithoutItsWrapperIsADuplicate) {
   EXPECT_EQ(mapped.problems[0].target, "head.bias");
 }
 
+TEST(Wrappers, ATensorBehindTwoWrappersIsADuplicate) {
+  for (const char* twice : {"module.module.norm.weight", "backbone.norm.weight"}) {
+    auto tensors = test::read_list(kList, "module.");
+    tensors.push_back({twice, {192}});
+    const auto checkpoint = test::make_checkpoint(tensors);
+    const auto identity = identify_or_fail(tensors);
+    ASSERT_EQ(identity.parts.size(), 1U);
+    const auto mapped = map_part(*checkpoint, identity.parts[0]);
+    ASSERT_EQ(mapped.problems.size(), 1U) << twice;
+    EXPECT_TRUE(mapped.problems[0].duplicate);
+    EXPECT_THAT(mapped.problems[0].message, ::testing::HasSubstr(twice));
+    EXPECT_THAT(mapped.problems[0].message, ::testing::HasSubstr("\"module.norm.weight\""));
+  }
+}
+
 TEST(Wrappers, AveragedWeightsAreAPartOfTheirOwn) {
   const auto identity = identify_or_fail(joined(test::read_list(kList, "state_dict."), test::read_list(kList, "state_dict_ema.")));
   EXPECT_THAT(part_names(identity), UnorderedElementsAre("model", "ema"));
@@ -99,6 +116,38 @@ TEST(Wrappers, StudentAndTeacherAreTwoParts) {
   const auto identity = identify_or_fail(joined(test::read_list(kList, "student.backbone."), test::read_list(kList, "teacher.backbone.")));
   EXPECT_THAT(part_names(identity), UnorderedElementsAre("student", "teacher"));
   EXPECT_EQ(identity.parts[0].prefix, "student.backbone.");
+}
+
+TEST(Wrappers, AveragedWeightsMayMissABlockOnlyInTheirOwnPart) {
+  auto averaged = test::read_list(kList, "model_ema.");
+  std::erase_if(averaged, [](const auto& tensor) { return tensor.name.starts_with("model_ema.blocks.3."); });
+  const auto tensors = joined(test::read_list(kList, "model."), averaged);
+  const auto identity = identify_or_fail(tensors);
+  ASSERT_THAT(part_names(identity), UnorderedElementsAre("model", "ema"));
+  for (const Part& part : identity.parts) {
+    EXPECT_EQ(part.prefix, part.part == "ema" ? "model_ema." : "model.");
+    EXPECT_EQ(part.tensors.size(), part.part == "ema" ? averaged.size() : tensors.size() - averaged.size());
+  }
+}
+
+// What Lightning's trainer saves: the module's attribute before every name, the optimizer's moments by parameter.
+TEST(Wrappers, ACheckpointOfLightningIsRead) {
+  auto tensors = test::read_list(kList, "state_dict.net.");
+  for (int i = 0; i < 4; ++i) {
+    const auto at = "optimizer_states.0.state." + std::to_string(i) + ".";
+    for (const char* moment : {"exp_avg", "exp_avg_sq"}) tensors.push_back({at + moment, {192}});
+    tensors.push_back({at + "step", {}});
+  }
+  tensors.push_back({"state_dict.train_accuracy.total", {}, DType::kI64});
+  const auto identity = identify_or_fail(tensors);
+  ASSERT_FALSE(identity.parts.empty());
+  const auto model = std::find_if(identity.parts.begin(), identity.parts.end(), [](const Part& part) { return part.buildable; });
+  ASSERT_NE(model, identity.parts.end());
+  EXPECT_EQ(model->prefix, "state_dict.net.");
+  EXPECT_EQ(model->variant, "vit_tiny_patch16_224");
+  const auto mapped = map_part(*test::make_checkpoint(tensors), *model);
+  EXPECT_EQ(mapped.tensors.size(), test::read_list(kList).size());
+  EXPECT_LE(mapped.unexpected.size(), 1U);  // the metric, where no part of its own takes it
 }
 
 TEST(Wrappers, AnOptimizerIsNamedAndDoesNotDisturb) {
@@ -135,6 +184,23 @@ TEST(Wrappers, AFolderNamesItsPart) {
   const auto identity = identify(*checkpoint, *builtin_tables());
   ASSERT_TRUE(identity);
   EXPECT_THAT(part_names(*identity), ElementsAre("image_encoder"));
+}
+
+// Stripping goes no further than the names of the layout: what is left over keeps the name that the file has.
+TEST(Wrappers, AStrangerBehindAWrapperKeepsItsWholeName) {
+  for (const char* stranger : {"module.blocks.0.extra", "module.module.extra.weight", "backbone.extra", "extra"}) {
+    auto tensors = test::read_list(kList, "module.");
+    tensors.push_back({stranger, {192}});
+    const auto checkpoint = test::make_checkpoint(tensors);
+    const auto identity = identify_or_fail(tensors);
+    const auto vit = std::find_if(identity.parts.begin(), identity.parts.end(), [](const Part& part) { return part.buildable; });
+    ASSERT_NE(vit, identity.parts.end()) << stranger;
+    EXPECT_EQ(vit->prefix, "module.") << stranger;
+    const auto mapped = map_part(*checkpoint, *vit);
+    EXPECT_EQ(mapped.tensors.size(), tensors.size() - 1) << stranger;
+    EXPECT_TRUE(mapped.problems.empty()) << stranger;
+    for (const auto index : mapped.unexpected) EXPECT_EQ(checkpoint->tensors[index].name, stranger);
+  }
 }
 
 Derivation derive_nothing(const DeriveInput&) { return {}; }
