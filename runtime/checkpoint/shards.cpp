@@ -23,21 +23,29 @@ std::string shard_path(const std::string& index_path, const std::string& shard) 
   return slash == std::string::npos ? shard : index_path.substr(0, slash + 1) + shard;
 }
 
+Failure missing_shards(const std::string& path, const ShardIndex& index, const std::vector<std::size_t>& missing) {
+  const std::string more = missing.size() == 1 ? "" : ", and " + std::to_string(missing.size() - 1) + " more";
+  return io::refuse(ErrorKind::kNotFound,
+                    "IX-MISSING-SHARD",
+                    {.file = path},
+                    shard_text(index, missing[0]) + " not found" + more,
+                    "every shard is required; nothing was loaded");
+}
+
 Result<std::vector<std::shared_ptr<ByteSource>>> open_all(const std::string& path, const ShardIndex& index) {
   std::vector<std::shared_ptr<ByteSource>> sources;
+  std::vector<std::size_t> missing;
   for (std::size_t i = 0; i < index.shards.size(); ++i) {
     auto source = open_file(shard_path(path, index.shards[i]));
     if (source) {
       sources.push_back(std::move(*source));
-      continue;
+    } else if (source.error().kind == ErrorKind::kNotFound) {
+      missing.push_back(i);
+    } else {
+      return Failure(source.error());
     }
-    if (source.error().kind != ErrorKind::kNotFound) return Failure(source.error());
-    return io::refuse(ErrorKind::kNotFound,
-                      "IX-MISSING-SHARD",
-                      {.file = path},
-                      shard_text(index, i) + " not found",
-                      "every shard is required; nothing was loaded");
   }
+  if (!missing.empty()) return missing_shards(path, index, missing);
   return sources;
 }
 

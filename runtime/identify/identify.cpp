@@ -36,6 +36,21 @@ Finding identity_finding(std::string id, std::string message, std::string remedy
   return finding;
 }
 
+// What was odd about the container. An index that its shards do not bear out is a warning: the files may be of two saves.
+std::vector<Finding> container_findings(const Checkpoint& checkpoint) {
+  std::vector<Finding> findings;
+  for (const ContainerNote& note : checkpoint.notes) {
+    Finding finding;
+    finding.id = note.code;
+    finding.kind = FindingKind::kContainer;
+    finding.severity = note.code.starts_with("IX-") ? Severity::kWarning : Severity::kNote;
+    finding.action = Action::kKeep;
+    finding.message = note.message;
+    findings.push_back(std::move(finding));
+  }
+  return findings;
+}
+
 // Losers that speak about the same tensors as the part; one line per layout, the part's own layout left out.
 std::vector<Evidence> refused_beside(const PartDraft& draft, const std::vector<Loser>& losers) {
   std::vector<Evidence> refused;
@@ -131,6 +146,7 @@ Part unknown_part(const Checkpoint& checkpoint, const Tables& tables, const std:
 Identity unknown(const Checkpoint& checkpoint, const Tables& tables, const Contest& contest) {
   Identity identity;
   identity.status = IdentityStatus::kUnknown;
+  identity.findings = container_findings(checkpoint);
   identity.parts.push_back(unknown_part(checkpoint, tables, contest.losers));
   const std::string& nearest = identity.parts.front().nearest;
   identity.findings.push_back(identity_finding(
@@ -144,6 +160,7 @@ Identity unknown(const Checkpoint& checkpoint, const Tables& tables, const Conte
 Identity ambiguous(const Checkpoint& checkpoint, const Contest& contest) {
   Identity identity;
   identity.status = IdentityStatus::kAmbiguous;
+  identity.findings = container_findings(checkpoint);
   Part part = whole_checkpoint(checkpoint);
   std::string labels;
   for (const std::size_t s : contest.ties.front()) {
@@ -167,6 +184,7 @@ Result<Identity> identify_parts(const Checkpoint& checkpoint, const Tables& tabl
 
   Identity identity;
   identity.status = IdentityStatus::kIdentified;
+  identity.findings = container_findings(checkpoint);
   for (const PartDraft& draft : draft_parts(checkpoint, std::move(contest.survivors), wrappers)) {
     Part part = describe_part(checkpoint, draft, contest.losers);
     if (draft.candidate.form == nullptr) {

@@ -108,6 +108,18 @@ TEST_F(Shards, IX_09_AreAllThere) {
   std::filesystem::remove(dir_ / kSecond);
   expect_error("IX-MISSING-SHARD", "shard 2 of 2 \""s + kSecond + "\" not found", ErrorKind::kNotFound);
 }
+TEST_F(Shards, IX_09_ThatAreMissingAreAllNamed) {
+  ASSERT_TRUE(open());
+  std::filesystem::remove(dir_ / kFirst);
+  std::filesystem::remove(dir_ / kSecond);
+  expect_error("IX-MISSING-SHARD", "shard 1 of 2 \""s + kFirst + "\" not found, and 1 more", ErrorKind::kNotFound);
+}
+TEST_F(Shards, IX_09_ThatAreMissingAreNamedBeforeOneIsRead) {
+  ASSERT_TRUE(open());
+  dir_.write(kFirst, "no weights");
+  std::filesystem::remove(dir_ / kSecond);
+  expect_error("IX-MISSING-SHARD", kSecond, ErrorKind::kNotFound);
+}
 TEST_F(Shards, IX_10_AreRegularFiles) {
   ASSERT_TRUE(open());
   std::filesystem::remove(dir_ / kSecond);
@@ -243,6 +255,63 @@ TEST_F(Shards, IX_27_TheBrokenOneIsNamed) {
 TEST_F(Shards, AnExtraOneBesideThemIsNoted) {
   dir_.write("model-00003-of-00002.safetensors", shard("z"));
   expect_note("IX-EXTRA-SHARD");
+}
+
+// The same of shards that torch.save wrote.
+class BinShards : public testing::Test {
+ protected:
+  BinShards() {
+    dir_.write("pytorch_model-00001-of-00002.bin", zip_of("a"));
+    dir_.write("pytorch_model-00002-of-00002.bin", zip_of("b"));
+    dir_.write("pytorch_model.bin.index.json",
+               index_of(R"({"a":"pytorch_model-00001-of-00002.bin","b":"pytorch_model-00002-of-00002.bin"})", R"({"total_size":32})"));
+  }
+
+  static std::string zip_of(const std::string& name) {
+    return test::torch_zip(test::program("}" + test::str(name) + test::plain_tensor() + "s"));
+  }
+
+  Result<std::shared_ptr<const Checkpoint>> open() const { return open_checkpoint(dir_.path().string()); }
+
+  void expect_error(const std::string& code, const std::string& place) const {
+    const auto checkpoint = open();
+    ASSERT_FALSE(checkpoint) << "accepted; wanted " << code;
+    EXPECT_EQ(checkpoint.error().code, code) << checkpoint.error();
+    EXPECT_NE(checkpoint.error().message.find(place), std::string::npos) << checkpoint.error();
+  }
+
+  TempDir dir_;
+};
+
+TEST_F(BinShards, AreOneCheckpoint) {
+  const auto checkpoint = open();
+  ASSERT_TRUE(checkpoint) << checkpoint.error();
+  EXPECT_EQ((*checkpoint)->tensors.size(), 2u);
+  EXPECT_TRUE((*checkpoint)->notes.empty());
+}
+TEST_F(BinShards, AreAllThere) {
+  ASSERT_TRUE(open());
+  std::filesystem::remove(dir_ / "pytorch_model-00001-of-00002.bin");
+  expect_error("IX-MISSING-SHARD", "shard 1 of 2 \"pytorch_model-00001-of-00002.bin\" not found");
+}
+TEST_F(BinShards, HoldATensorOnce) {
+  ASSERT_TRUE(open());
+  dir_.write("pytorch_model-00002-of-00002.bin",
+             test::torch_zip(test::program("}(" + test::str("a") + test::plain_tensor() + test::str("b") + test::plain_tensor() + "u")));
+  expect_error("IX-TWO-SHARDS", "tensor \"a\": is in shards");
+}
+TEST_F(BinShards, HoldWhatTheIndexSays) {
+  ASSERT_TRUE(open());
+  dir_.write("pytorch_model-00002-of-00002.bin", zip_of("c"));
+  expect_error("IX-NOT-IN-SHARD", "tensor \"b\"");
+}
+TEST_F(BinShards, MayBeFewerThanTheFolderHolds) {
+  dir_.write("pytorch_model-00003-of-00002.bin", zip_of("c"));
+  const auto checkpoint = open();
+  ASSERT_TRUE(checkpoint) << checkpoint.error();
+  ASSERT_EQ((*checkpoint)->notes.size(), 1u);
+  EXPECT_EQ((*checkpoint)->notes[0].code, "IX-EXTRA-SHARD");
+  EXPECT_NE((*checkpoint)->notes[0].message.find("pytorch_model-00003-of-00002.bin"), std::string::npos);
 }
 
 }  // namespace
