@@ -44,6 +44,35 @@ class Folder(support.TestCase):
         self.assertEqual(len(answers), sum(1 for p in self.models.rglob("*") if p.is_file()))
         self.assertEqual({a["schema"] for a in answers}, {"tenon.inspect/1"})
 
+    def test_an_unknown_file_is_told_the_nearest_known_list(self):
+        known = support.read_safetensors(self.models / "digits" / "timm" / "model.safetensors")
+        few = {name: value for name, value in known.items() if name.startswith("patch_embed.")}
+        support.write_safetensors(self.models / "fragment.safetensors", {**few, "odd.weight": ("F32", [3])})
+        line = self.lines()[1][str(self.models / "fragment.safetensors")]
+        self.assertIn("unknown", line)
+        self.assertIn("nearest: vit (", line)
+
+    def test_a_damaged_file_says_what_is_wrong_and_the_others_stay(self):
+        before = self.lines()[1]
+        damaged = self.models / "digits" / "timm" / "model.safetensors"
+        damaged.write_bytes(damaged.read_bytes()[:-100])
+        after = self.lines()[1]
+        self.assertIn("ST-PAST-END", after[str(damaged)])
+        after.pop(str(damaged))
+        self.assertEqual({path: line.split()[1:6] for path, line in before.items() if path in after},
+                         {path: line.split()[1:6] for path, line in after.items()})
+
+    def test_hundreds_of_files(self):
+        source = self.models / "digits" / "transformers" / "model.safetensors"
+        for index in range(300):
+            folder = self.models / f"run-{index:03}"
+            folder.mkdir()
+            shutil.copy(source, folder / "model.safetensors")
+        lines = self.lines()[1]
+        runs = [line for path, line in lines.items() if "run-" in path]
+        self.assertEqual(len(runs), 300)
+        self.assertEqual({tuple(line.split()[3:6]) for line in runs}, {("vit", "custom", "transformers")})
+
     def test_a_folder_that_does_not_exist(self):
         self.assert_one_line(tenon("inspect", "-r", str(self.folder / "no")), 2, "no such folder")
 
