@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import platform
+import shutil
 import statistics
 import subprocess
 import tempfile
@@ -111,7 +112,16 @@ def listing_rows(tenon, folder, rounds):
         Row(f"`inspect`, {tensors} tensors, process", median(tenon.process("inspect", deep), rounds) * 1e3, limit=50),
         Row(f"`ls`, {tensors} tensors, process", median(tenon.process("ls", deep), rounds) * 1e3, limit=50),
         Row(f"`check`, {tensors} tensors, process", median(tenon.process("check", deep), rounds) * 1e3, limit=400),
+        folder_row(tenon, folder / "many", rounds),
     ]
+
+
+def folder_row(tenon, folder, rounds, models=300):
+    """`inspect -r` of that many small models, each with a config beside it."""
+    source = pathlib.Path("tests/data/digits/transformers")
+    for index in range(models):
+        shutil.copytree(source, folder / f"run-{index}")
+    return Row(f"`inspect -r`, {2 * models} files, process", median(tenon.process("inspect", "-r", folder), rounds) * 1e3, limit=2000)
 
 
 def load_rows(tenon, folder, name, rounds):
@@ -147,7 +157,7 @@ def forward_rows(tenon, folder, name, rounds):
         with torch.inference_mode():
             peer = median(lambda: model(images) is None or None, rounds) * 1e3
         document = json.loads(tenon.run("bench", "--json", "--threads", threads, path))
-        forward = next(b for b in document["benchmarks"] if "forward" in b["name"])
+        forward = next(b for b in document["benchmarks"] if b["name"].startswith(f"{path}/forward/"))
         milliseconds = forward["real_time"] * {"ns": 1e-6, "us": 1e-3, "ms": 1, "s": 1e3}[forward["time_unit"]]
         rows.append(Row(f"forward {name}, fp32, batch 1, {threads} threads", milliseconds, peer=peer, limit=peer))
     return rows
