@@ -45,13 +45,30 @@ void set_initial_value(ConfigBuilder& config, const std::string& key, bool prese
   config.from_shapes(key, present ? Value(asked.value_or(usual)) : Value(nullptr));
 }
 
+/// A size that only one tensor shows. Where a file lost that tensor, the commonest size stands in, so that the model can be
+/// made and the tensor be named as missing.
+void shown_or_common(ConfigBuilder& config, const char* key, const char* tensor, std::int64_t shown, std::int64_t common) {
+  if (config.read(tensor).is_null()) {
+    config.or_default(key, common);
+  } else {
+    config.from_shapes(key, shown);
+  }
+}
+
+constexpr std::int64_t kCommonImage = 224;
+
+/// Patches to a side of the image, from a table of positions that begins with one for the class or the mean.
+std::int64_t grid_side(ConfigBuilder& config, const char* positions) {
+  const auto patches = static_cast<double>(std::max<std::int64_t>(0, config.read_int(positions) - 1));
+  return static_cast<std::int64_t>(std::llround(std::sqrt(patches)));
+}
+
 void vit_shapes(ConfigBuilder& config, bool both_towers) {
   const std::int64_t width = config.read_int("v_width");
-  const std::int64_t patch = config.read_int("v_patch");
-  const std::int64_t patches = std::max<std::int64_t>(0, config.read_int("v_positions") - 1);
-  const auto grid = static_cast<std::int64_t>(std::llround(std::sqrt(static_cast<double>(patches))));
-  config.from_shapes("vision_cfg.image_size", grid * patch);
-  config.from_shapes("vision_cfg.patch_size", patch);
+  const std::int64_t grid = grid_side(config, "v_positions");
+  const std::int64_t patch = config.read_int("v_patch", grid > 0 ? std::max<std::int64_t>(1, kCommonImage / grid) : 32);
+  shown_or_common(config, "vision_cfg.image_size", "v_positions", grid * patch, kCommonImage);
+  shown_or_common(config, "vision_cfg.patch_size", "v_patch", patch, patch);
   config.from_shapes("vision_cfg.width", width);
   config.from_shapes("vision_cfg.layers", config.read_int("v_layers"));
   set_mlp_ratio(config, "vision_cfg.mlp_ratio", config.read_int("v_hidden"), width);
@@ -61,8 +78,7 @@ void vit_shapes(ConfigBuilder& config, bool both_towers) {
 }
 
 void resnet_shapes(ConfigBuilder& config) {
-  const auto positions = static_cast<double>(std::max<std::int64_t>(0, config.read_int("rn_positions") - 1));
-  config.from_shapes("vision_cfg.image_size", static_cast<std::int64_t>(std::llround(std::sqrt(positions))) * 32);
+  shown_or_common(config, "vision_cfg.image_size", "rn_positions", grid_side(config, "rn_positions") * 32, kCommonImage);
   config.from_shapes("vision_cfg.width", config.read_int("rn_width"));
   Value::List layers;
   for (const char* layer : {"rn_layer1", "rn_layer2", "rn_layer3", "rn_layer4"}) layers.emplace_back(config.read_int(layer));
@@ -71,8 +87,8 @@ void resnet_shapes(ConfigBuilder& config) {
 
 void text_shapes(ConfigBuilder& config, bool both_towers) {
   const std::int64_t width = config.read_int("t_width");
-  config.from_shapes("text_cfg.context_length", config.read_int("t_context"));
-  config.from_shapes("text_cfg.vocab_size", config.read_int("t_vocab"));
+  shown_or_common(config, "text_cfg.context_length", "t_context", config.read_int("t_context"), 77);
+  shown_or_common(config, "text_cfg.vocab_size", "t_vocab", config.read_int("t_vocab"), 49408);
   config.from_shapes("text_cfg.width", width);
   config.from_shapes("text_cfg.layers", config.read_int("t_layers"));
   set_mlp_ratio(config, "text_cfg.mlp_ratio", config.read_int("t_hidden"), width);

@@ -107,32 +107,38 @@ std::optional<Cause> nothing_known(const Case& subject) {
                command(subject, "ls"), std::move(root)};
 }
 
-/// The families that identification could not choose between, from labels such as "vit (timm)".
-std::vector<std::string> contesting_families(const Identity& identity) {
-  std::vector<std::string> families;
+std::vector<std::string> sorted_once(std::vector<std::string> words) {
+  std::sort(words.begin(), words.end());
+  words.erase(std::unique(words.begin(), words.end()), words.end());
+  return words;
+}
+
+/// What identification could not choose between, as labels such as "vit (timm)".
+std::vector<std::string> contestants(const Identity& identity) {
+  std::vector<std::string> labels;
   for (const Part& part : identity.parts) {
-    if (!part.family.empty()) families.push_back(part.family);
-    for (const Evidence& entry : part.evidence) {
-      families.push_back(entry.candidate.substr(0, entry.candidate.find_first_of(" /")));
-    }
+    if (!part.family.empty()) labels.push_back(part.family);
+    for (const Evidence& entry : part.evidence) labels.push_back(entry.candidate);
   }
-  std::sort(families.begin(), families.end());
-  families.erase(std::unique(families.begin(), families.end()), families.end());
-  return families;
+  return sorted_once(std::move(labels));
+}
+
+std::vector<std::string> families_of(std::vector<std::string> labels) {
+  for (std::string& label : labels) label.resize(std::min(label.size(), label.find_first_of(" /")));
+  return sorted_once(std::move(labels));
 }
 
 std::optional<Cause> several_candidates(const Case& subject) {
   auto root = with_id(subject, "TN-IDENTITY-AMBIGUOUS");
   if (root.empty()) return std::nullopt;
-  const auto families = contesting_families(subject.identity);
+  const auto labels = contestants(subject.identity);
   std::string listed;
-  for (const std::string& family : families) {
-    listed += (listed.empty() ? "" : ", ") + io::escape(family);
-  }
+  for (const std::string& label : labels) listed += (listed.empty() ? "" : ", ") + io::escape(label);
+  // Two layouts of one family are not told apart by naming the family.
+  const auto families = families_of(labels);
   return Cause{fmt::format("the names fit more than one model: {}", listed),
-               families.empty()
-                   ? command(subject, "inspect")
-                   : command(subject, "check", "--as " + shell_quoted(families.front())),
+               families.size() < 2 ? command(subject, "inspect")
+                                   : command(subject, "check", "--as " + shell_quoted(families.front())),
                std::move(root)};
 }
 

@@ -54,6 +54,10 @@ std::string gives_way(const Candidate& weak, const Candidate& strong, std::size_
   if (subset && weak.tensors.size() < strong.tensors.size()) {
     return fmt::format("explains {} of the {} tensors that {} explains", both, strong.tensors.size(), strong.label());
   }
+  const bool same = subset && weak.tensors.size() == strong.tensors.size() && weak.family == strong.family;
+  if (same && weak.prefix.size() > strong.prefix.size()) {
+    return fmt::format("explains the same tensors as {}, but only behind another prefix", strong.label());
+  }
   if (same_layout(weak, strong)) return fmt::format("reads fewer names than {} with other spellings", strong.label());
   if (both_declined(weak, strong)) return fmt::format("{} of its tensors are those of {}", both, strong.label());
   if (same_model(weak, strong)) return fmt::format("reads the same model out of them as {}", strong.label());

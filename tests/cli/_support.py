@@ -50,6 +50,15 @@ def write_safetensors(path, tensors, metadata=None):
         file.truncate(8 + len(text) + offset)
 
 
+def tensor_list(name, prefix=""):
+    """name -> (dtype, shape) of a list of tests/lists, every name behind `prefix`."""
+    tensors = {}
+    for line in (SOURCE / "tests" / "lists" / name).read_text().splitlines():
+        tensor, dtype, shape = line.split("\t")
+        tensors[prefix + tensor] = (dtype, [int(size) for size in shape.split(",")] if shape else [])
+    return tensors
+
+
 def read_safetensors(path):
     """name -> (dtype, shape, bytes)."""
     content = Path(path).read_bytes()

@@ -289,7 +289,7 @@ TEST(DiagnoseIdentity, AnAmbiguousFileListsTheCandidates) {
   const LoadReport report = refuse_identity(subject.checkpoint, subject.identity, nullptr, {});
   EXPECT_EQ(test::with_id(report, "TN-IDENTITY-AMBIGUOUS").size(), 1u);
   EXPECT_EQ(report.diagnosis.at(0).id, "TN-D-AMBIGUOUS");
-  EXPECT_THAT(report.diagnosis.at(0).cause, HasSubstr("clip, vit"));
+  EXPECT_THAT(report.diagnosis.at(0).cause, HasSubstr("clip (openai), vit (timm)"));
 }
 
 TEST(DiagnoseIdentity, APartWithoutAModelSaysWhatItIsAndWhatToDo) {
