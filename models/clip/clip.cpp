@@ -87,7 +87,7 @@ ClipVit::ClipVit(const ClipVitConfig& c, std::int64_t embed_dim, nn::Activation 
 }
 
 ClipTower ClipVit::forward(const at::Tensor& pixel_values) const {
-  const at::Tensor patches = conv1_->forward(pixel_values).flatten(2).transpose(1, 2);
+  const at::Tensor patches = conv1_->forward(pixel_values.to(conv1_->weight.scalar_type())).flatten(2).transpose(1, 2);
   const at::Tensor cls = class_embedding_.to(patches.scalar_type()).expand({patches.size(0), 1, -1});
   at::Tensor x = at::cat({cls, patches}, 1) + positional_embedding_.to(patches.scalar_type());
   if (ln_pre_) x = ln_pre_->forward(x);
@@ -153,7 +153,9 @@ at::Tensor Clip::pool(const at::Tensor& tokens, const at::Tensor& input_ids) con
 }
 
 at::Tensor Clip::logits_per_image(const at::Tensor& image_features, const at::Tensor& text_features) const {
-  const at::Tensor cosine = at::matmul(normalised(image_features), normalised(text_features).t());
+  // The towers of OpenAI's files begin in different types.
+  const auto type = c10::promoteTypes(image_features.scalar_type(), text_features.scalar_type());
+  const at::Tensor cosine = at::matmul(normalised(image_features.to(type)), normalised(text_features.to(type)).t());
   at::Tensor logits = cosine * logit_scale_.to(cosine.scalar_type()).exp();
   if (logit_bias_.defined()) logits = logits + logit_bias_.to(cosine.scalar_type());
   return logits;

@@ -105,7 +105,7 @@ class Clip : public nn::Module {
   static constexpr std::string_view family() { return "clip"; }
 
   explicit Clip(const ClipConfig& config);
-  /// pixel_values [N, 3, H, W], already normalised. Throws std::logic_error when the model has no vision tower.
+  /// pixel_values [N, 3, H, W], already normalised; the tower computes in the type of its first weight. Throws std::logic_error when the model has no vision tower.
   [[nodiscard]] ClipTower encode_image(const at::Tensor& pixel_values) const;
   /// input_ids [N, L] int64, L at most context_length. Throws std::logic_error when the model has no text tower.
   [[nodiscard]] ClipTower encode_text(const at::Tensor& input_ids) const;

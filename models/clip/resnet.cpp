@@ -89,7 +89,7 @@ ClipResNet::Layer ClipResNet::make_layer(
 }
 
 ClipTower ClipResNet::forward(const at::Tensor& pixel_values) const {
-  at::Tensor x = at::relu(bn1_->forward(conv1_->forward(pixel_values)));
+  at::Tensor x = at::relu(bn1_->forward(conv1_->forward(pixel_values.to(conv1_->weight.scalar_type()))));
   x = at::relu(bn2_->forward(conv2_->forward(x)));
   x = at::relu(bn3_->forward(conv3_->forward(x)));
   x = at::avg_pool2d(x, {2, 2});

@@ -15,6 +15,7 @@
 #include "runtime/build/refusal.h"
 #include "runtime/build/run_plan.h"
 #include "runtime/build/stages.h"
+#include "runtime/build/two_layouts.h"
 #include "runtime/io/text.h"
 
 namespace tenon {
@@ -80,6 +81,19 @@ Result<Match> match_by_name(const loading::Opened& opened, const LoadOptions& op
   return match;
 }
 
+/// Puts the root cause first where the file follows another library's names: all else that is said follows from it.
+Result<void> name_two_layouts(LoadReport& report, const Checkpoint& checkpoint, const ModelSpec& spec, const LoadOptions& options) {
+  const auto tables = loading::tables_for(options);
+  if (!tables) return tl::unexpected(tables.error());
+  auto cause = loading::two_layouts(checkpoint, spec, **tables);
+  if (!cause) return {};
+  for (std::size_t i = 0; i < report.findings.size(); ++i) {
+    if (report.findings[i].severity == Severity::kError) cause->explains.push_back(i);
+  }
+  report.diagnosis = {std::move(*cause)};
+  return {};
+}
+
 /// Where the module is; set_data would move a tensor without a word.
 Result<c10::Device> device_of(const loading::ModuleIndex& module, c10::Device otherwise) {
   if (module.empty()) return otherwise;
@@ -115,6 +129,9 @@ Result<LoadReport> load_into(torch::nn::Module& module,
   check.dtype = options.dtype;
   check.model_dtypes = !options.dtype;
   auto decision = decide(*opened->checkpoint, match->identity, part, spec, match->mapped, options.policy, check);
+  if (!decision.plan && rename_yaml.empty()) {
+    if (auto ok = name_two_layouts(decision.report, *opened->checkpoint, spec, options); !ok) return tl::unexpected(ok.error());
+  }
   if (!decision.plan) return loading::refusal(std::move(decision.report));
 
   auto placed = options;

@@ -95,6 +95,16 @@ def in_double(model, run, inputs):
     return run(twin, wide)
 
 
+def in_narrow_types(model, run, inputs, expected):
+    """How far the reference's own outputs move when it computes in half precision, by type and output."""
+    errors = {}
+    for name, dtype in (("F16", torch.float16), ("BF16", torch.bfloat16)):
+        twin = copy.deepcopy(model).to(dtype)
+        narrow = {k: v.to(dtype) if v.is_floating_point() else v for k, v in inputs.items()}
+        errors[name] = {k: rounded(v) for k, v in movement(expected, run(twin, narrow)).items()}
+    return errors
+
+
 def libraries(*names):
     return {name: importlib.metadata.version(name) for name in ("torch", *names)}
 
@@ -105,7 +115,7 @@ def rounded(value):
 
 @torch.no_grad()
 def write(case, *, script, about, uses, model, run, inputs, inspect, settings, mutants,
-          checkpoint=None, native=None, extra=None, small_is_enough=()):
+          checkpoint=None, native=None, extra=None, small_is_enough=(), narrow=False):
     """Proves the golden and writes its folder, `<family>/<case>` beside this file.
 
     model: the reference model, filled. run(model, inputs) -> dict of outputs.
@@ -114,6 +124,7 @@ def write(case, *, script, about, uses, model, run, inputs, inspect, settings, m
     mutants: list of dicts: name; how a test repeats it (`set`: config values, `swap`: pairs of file
       tensors, `lost`: the own name of a norm that is skipped, or nothing); `outputs`: a function
       returning the reference's outputs under the mutation.
+    narrow: whether the model also runs in F16 and BF16.
     checkpoint: what the file holds, when not the model's state dict. native(folder) writes config.json.
     """
     folder = ROOT / case
@@ -152,6 +163,8 @@ def write(case, *, script, about, uses, model, run, inputs, inspect, settings, m
                     for k, v in expected.items()},
         "mutants": records,
     }
+    if narrow:
+        document["narrow"] = in_narrow_types(model, run, inputs, expected)
     if extra:
         document |= extra
     (folder / "golden.json").write_text(json.dumps(document, indent=1) + "\n")

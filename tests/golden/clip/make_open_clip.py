@@ -217,7 +217,7 @@ def mutants_of(model, options, inputs, config):
 
         def no_mask(twin):
             text_of(twin).attn_mask.zero_()
-        add("no causal mask", no_mask)
+        add("no causal mask", no_mask, set={"text_cfg.no_causal_mask": True})
 
         def last(twin):
             setattr(text_of(twin), "text_pool_type" if text_of(twin) is twin else "pool_type", "last")
@@ -280,7 +280,7 @@ def make(name):
         settings["vision_cfg.image_size"] = options["resized"]
         extra = {"policy": "lenient"}
     golden.write(
-        f"clip/{name}", script=SCRIPT, about=about, uses=["open-clip-torch"], model=model, run=run,
+        f"clip/{name}", script=SCRIPT, about=about, uses=["open-clip-torch"], model=model, run=run, narrow=True,
         inputs=inputs, checkpoint=checkpoint,
         inspect={"family": "clip", "variant": "custom", "layout": layout, "config": config},
         settings=settings, native=native_config(options), extra=extra,

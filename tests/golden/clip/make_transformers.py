@@ -95,7 +95,8 @@ def run(model, inputs):
         outputs["logits_per_image"] = logits(model.logit_scale, outputs["image_features"],
                                              outputs["text_features"])
         whole = model(**inputs).logits_per_image
-        assert golden.movement({"x": whole}, {"x": outputs["logits_per_image"]})["x"] < 1e-5
+        apart = golden.movement({"x": whole}, {"x": outputs["logits_per_image"]})["x"]
+        assert apart < (1e-5 if whole.dtype in (torch.float32, torch.float64) else 0.05), apart
     return outputs
 
 
@@ -213,7 +214,7 @@ def make(name):
     config = config_of(VISION if has_vision else None, TEXT if has_text else None,
                        EMBED if projected else None)
     golden.write(
-        f"clip/{name}", script=SCRIPT, about=about, uses=["transformers"], model=model, run=run,
+        f"clip/{name}", script=SCRIPT, about=about, uses=["transformers"], model=model, run=run, narrow=True,
         inputs=inputs, checkpoint=tensors,
         inspect={"family": "clip", "variant": "custom", "layout": "transformers", "config": config},
         settings=settings, native=hf.config_writer(text),
