@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "runtime/build/attach.h"
+#include "runtime/build/guard.h"
 #include "runtime/build/refusal.h"
 #include "runtime/build/run_plan.h"
 #include "runtime/build/stages.h"
@@ -52,12 +53,14 @@ Result<Loaded<torch::nn::Module>> build(Planned planned, const LoadOptions& opti
 }
 
 Result<Loaded<torch::nn::Module>> load_any(const std::string& path, const LoadOptions& options) {
-  auto planned = loading::plan_for(path, options, options.forward);
-  if (!planned) return tl::unexpected(planned.error());
-  auto loaded = build(std::move(*planned), options);
-  if (!loaded) return loaded;
-  if (auto attached = loading::attach_partners(*loaded, options); !attached) return tl::unexpected(attached.error());
-  return loaded;
+  return loading::guarded("loading the checkpoint", [&]() -> Result<Loaded<torch::nn::Module>> {
+    auto planned = loading::plan_for(path, options, options.forward);
+    if (!planned) return tl::unexpected(planned.error());
+    auto loaded = build(std::move(*planned), options);
+    if (!loaded) return loaded;
+    if (auto attached = loading::attach_partners(*loaded, options); !attached) return tl::unexpected(attached.error());
+    return loaded;
+  });
 }
 
 }  // namespace tenon

@@ -108,12 +108,10 @@ Result<c10::Device> device_of(const loading::ModuleIndex& module, c10::Device ot
   return first;
 }
 
-}  // namespace
-
-Result<LoadReport> load_into(torch::nn::Module& module,
-                             const std::string& path,
-                             const LoadOptions& options,
-                             const std::string& rename_yaml) {
+Result<LoadReport> fill(torch::nn::Module& module,
+                        const std::string& path,
+                        const LoadOptions& options,
+                        const std::string& rename_yaml) {
   const loading::Progress progress(options.progress);
   const auto start = Clock::now();
   const auto opened = loading::open(path, options, progress);
@@ -142,6 +140,15 @@ Result<LoadReport> load_into(torch::nn::Module& module,
   }
   decision.report.timings = Timings{.open_s = seconds(open_done - start), .plan_s = seconds(Clock::now() - open_done)};
   return loading::run_plan(module, *opened->checkpoint, *decision.plan, std::move(decision.report), placed);
+}
+
+}  // namespace
+
+Result<LoadReport> load_into(torch::nn::Module& module,
+                             const std::string& path,
+                             const LoadOptions& options,
+                             const std::string& rename_yaml) {
+  return loading::guarded("loading into the module", [&] { return fill(module, path, options, rename_yaml); });
 }
 
 }  // namespace tenon

@@ -146,7 +146,7 @@ Result<Planned> loading::plan_for(const std::string& path, const LoadOptions& op
 }
 
 Result<Planned> plan_any(const std::string& path, const LoadOptions& options) {
-  return loading::plan_for(path, options, /*forward=*/false);
+  return loading::guarded("planning the load", [&] { return loading::plan_for(path, options, /*forward=*/false); });
 }
 
 }  // namespace tenon

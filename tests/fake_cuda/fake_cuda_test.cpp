@@ -126,7 +126,7 @@ TEST_F(FakeCuda, IsEnabledAlready) { EXPECT_TRUE(enable_cuda()); }
 
 class FakeCudaFailure : public FakeCuda, public testing::WithParamInterface<int> {};
 
-TEST_P(FakeCudaFailure, OfMemoryLeavesTheModuleAsItWas) {
+TEST_P(FakeCudaFailure, IO_18_OfMemoryLeavesTheModuleAsItWas) {
   const auto checkpoint = checkpoint_of(weights());
   Net net;
   const auto before = fingerprint(net);
@@ -139,7 +139,7 @@ TEST_P(FakeCudaFailure, OfMemoryLeavesTheModuleAsItWas) {
   EXPECT_EQ(fake::bytes_in_use(), used);
 }
 
-TEST_P(FakeCudaFailure, OfTheDeviceLeavesTheModuleAsItWas) {
+TEST_P(FakeCudaFailure, IO_19_OfTheDeviceLeavesTheModuleAsItWas) {
   const auto checkpoint = checkpoint_of(weights());
   Net net;
   const auto before = fingerprint(net);

@@ -238,6 +238,21 @@ TEST(Memory, G4_AZipDirectoryTakesAtMostEightTimesItsBytes) {
   EXPECT_LE(peak_of(test::zip(members), true), 8 * directory + kFree);
 }
 
+TEST(Memory, G4_ATarTakesAtMost32TimesItsRecords) {
+  constexpr int kTensors = 20'000;
+  test::TorchTar tar;
+  tar.tensors = test::program(test::num(kTensors));
+  std::string values = "}";
+  for (int i = 0; i < kTensors; ++i) {
+    tar.tensors += test::program("(" + test::num(1000 + i) + test::num(100) + test::global("torch", "FloatTensor") + "t") + test::little(1) +
+                   test::little(2) + test::little(1) + test::little(0);
+    values += test::str("w" + std::to_string(i)) + test::str(std::to_string(1000 + i)) + "Qs";
+  }
+  tar.pickle = test::program(values);
+  const std::uint64_t records = tar.tensors.size() + tar.pickle.size();
+  EXPECT_LE(peak_of(tar.bytes(), true), 32 * records + kFree);
+}
+
 void expect_pickle_bound(const std::string& value, bool accepted) {
   const std::string program = test::program(value);
   EXPECT_LE(peak_of(test::torch_zip(program), accepted), 32 * program.size() + 2 * kFree + program.size());

@@ -134,7 +134,7 @@ class Atomicity : public testing::TestWithParam<int> {
   }
 };
 
-TEST_P(Atomicity, HoldsWhenAReadFails) {
+TEST_P(Atomicity, IO_10_HoldsWhenAReadFails) {
   const auto good = checkpoint_of(weights());
   const auto checkpoint = checkpoint_of(weights(), [&](std::string bytes) {
     return std::make_shared<test::FaultySource>(std::move(bytes), GetParam());
@@ -146,7 +146,7 @@ TEST_P(Atomicity, HoldsWhenAReadFails) {
   EXPECT_TRUE(loading::run_plan(net, good, plan_by_name(net, good), {}, reading()));
 }
 
-TEST_P(Atomicity, HoldsWhenMemoryRunsOut) {
+TEST_P(Atomicity, IO_17_HoldsWhenMemoryRunsOut) {
   const auto checkpoint = checkpoint_of(weights());
   FailingMemory memory(GetParam());
   expect_untouched(
@@ -185,7 +185,7 @@ TEST_P(Atomicity, HoldsWhenNothingSuppliesATensor) {
       ErrorKind::kRefused);
 }
 
-TEST_P(Atomicity, HoldsWhenTheHostCancels) {
+TEST_P(Atomicity, IO_22_HoldsWhenTheHostCancels) {
   const auto checkpoint = checkpoint_of(weights());
   int left = GetParam();
   auto options = reading();

@@ -1,0 +1,196 @@
+// What may go wrong around a load of a whole file into a module: memory, files that change, callbacks that throw, mappings.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+
+#include <ATen/ops/rand.h>
+#include <c10/core/CPUAllocator.h>
+#include <torch/nn/modules/container/sequential.h>
+#include <torch/nn/modules/linear.h>
+
+#include <tenon/load.h>
+
+#include "models/vit/vit.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/torch/golden.h"
+#include "tests/support/torch/hand_made.h"
+
+namespace tenon {
+namespace {
+
+using test::fingerprint;
+
+struct Mlp : torch::nn::Module {
+  Mlp() : body(torch::nn::Linear(3, 4), torch::nn::Linear(4, 2)) { register_module("body", body); }
+  torch::nn::Sequential body;
+};
+
+std::string mlp_bytes() {
+  std::vector<test::NamedTensor> tensors;
+  const Mlp mlp;
+  for (const auto& item : mlp.named_parameters()) tensors.push_back({item.key(), at::rand(item.value().sizes())});
+  return test::safetensors_of(tensors);
+}
+
+LoadOptions in_mode(IoMode io) {
+  LoadOptions options;
+  options.io = io;
+  return options;
+}
+
+/// LibTorch's CPU allocator, which refuses the k-th request from now on, in the words of the real one.
+class FailingAllocator final : public c10::Allocator {
+ public:
+  FailingAllocator() : real_(c10::GetDefaultCPUAllocator()) { c10::SetCPUAllocator(this, kPriority); }
+  ~FailingAllocator() override { c10::SetCPUAllocator(real_, kPriority); }
+  c10::DataPtr allocate(std::size_t bytes) override {
+    ++requests;
+    TORCH_CHECK(left_-- != 0, "DefaultCPUAllocator: can't allocate memory: you tried to allocate ", bytes, " bytes.");
+    return real_->allocate(bytes);
+  }
+  c10::DeleterFnPtr raw_deleter() const override { return real_->raw_deleter(); }
+  void copy_data(void* to, const void* from, std::size_t bytes) const override { default_copy_data(to, from, bytes); }
+
+  void fail_at(std::int64_t k) {
+    left_ = k;
+    requests = 0;
+  }
+  std::int64_t requests = 0;
+
+ private:
+  static constexpr std::uint8_t kPriority = 255;
+  c10::Allocator* real_;
+  std::int64_t left_ = -1;
+};
+
+TEST(LoadFaults, IO_17_NoMemoryForATensorLeavesTheModuleAsItWas) {
+  const test::TempDir dir;
+  const auto path = dir.write("model.safetensors", mlp_bytes());
+  FailingAllocator allocator;
+  bool finished = false;
+  for (std::int64_t k = 0; !finished; ++k) {
+    ASSERT_LT(k, 1000);
+    Mlp mlp;
+    const auto before = fingerprint(mlp);
+    allocator.fail_at(k);
+    const auto report = load_into(mlp, path, in_mode(IoMode::kRead));
+    finished = allocator.requests <= k;
+    allocator.fail_at(-1);
+    ASSERT_EQ(report.has_value(), finished) << k;
+    if (finished) {
+      EXPECT_GT(k, 3) << "one request a tensor at least";
+      EXPECT_NE(fingerprint(mlp), before);
+    } else {
+      EXPECT_EQ(report.error().kind, ErrorKind::kOutOfMemory) << k << ": " << report.error().message;
+      EXPECT_EQ(report.error().code, "TN-MEMORY");
+      EXPECT_EQ(fingerprint(mlp), before) << k;
+    }
+  }
+}
+
+TEST(LoadFaults, IO_21_ACallbackThatThrowsLeavesTheModuleAsItWas) {
+  const test::TempDir dir;
+  const auto path = dir.write("model.safetensors", mlp_bytes());
+  bool finished = false;
+  for (int k = 0; !finished; ++k) {
+    ASSERT_LT(k, 1000);
+    Mlp mlp;
+    const auto before = fingerprint(mlp);
+    auto options = in_mode(IoMode::kRead);
+    int calls = 0;
+    options.progress = [&](std::string_view, std::uint64_t, std::uint64_t) {
+      if (calls++ == k) throw std::runtime_error("from the host");
+      return true;
+    };
+    try {
+      const auto report = load_into(mlp, path, options);
+      finished = calls <= k;
+      // Where LibTorch's exceptions are caught the host's becomes an error as well; it is never lost.
+      if (!finished) {
+        EXPECT_NE(report.error().message.find("from the host"), std::string::npos) << k;
+      }
+      EXPECT_EQ(report.has_value(), finished) << k;
+    } catch (const std::runtime_error& error) {
+      EXPECT_STREQ(error.what(), "from the host");
+    }
+    if (!finished) {
+      EXPECT_EQ(fingerprint(mlp), before) << k;
+    }
+  }
+}
+
+TEST(LoadFaults, IO_15_AFileCutShortWhileItIsReadIsAnErrorAndNoSignal) {
+  const test::TempDir dir;
+  const auto path = dir.write("model.safetensors", mlp_bytes());
+  Mlp mlp;
+  const auto before = fingerprint(mlp);
+  auto options = in_mode(IoMode::kRead);
+  options.progress = [&](std::string_view stage, std::uint64_t, std::uint64_t) {
+    if (stage == "plan") std::filesystem::resize_file(path, std::filesystem::file_size(path) / 2);
+    return true;
+  };
+  const auto report = load_into(mlp, path, options);
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().code, "IO-CHANGED") << report.error().message;
+  EXPECT_EQ(report.error().kind, ErrorKind::kChanged);
+  EXPECT_EQ(fingerprint(mlp), before);
+  dir.write("model.safetensors", mlp_bytes());
+  EXPECT_TRUE(load_into(mlp, path, in_mode(IoMode::kRead)));
+}
+
+TEST(LoadFaults, IO_14_AFileRewrittenWhileItIsReadIsRefused) {
+  const test::TempDir dir;
+  const auto bytes = mlp_bytes();
+  const auto path = dir.write("model.safetensors", bytes);
+  Mlp mlp;
+  const auto before = fingerprint(mlp);
+  auto options = in_mode(IoMode::kRead);
+  options.progress = [&](std::string_view stage, std::uint64_t, std::uint64_t) {
+    if (stage == "plan") {
+      dir.write("model.safetensors", bytes);
+      std::filesystem::last_write_time(path, std::filesystem::file_time_type::clock::now() + std::chrono::hours(1));
+    }
+    return true;
+  };
+  const auto report = load_into(mlp, path, options);
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().code, "IO-CHANGED") << report.error().message;
+  EXPECT_EQ(fingerprint(mlp), before);
+}
+
+bool is_mapped(const std::string& path) {
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    if (line.ends_with(path)) return true;
+  }
+  return false;
+}
+
+/// Whether the checkpoint is mapped at any step of a load, or after it.
+bool maps_the_file(IoMode io) {
+  const test::TempDir dir;
+  const std::string path = (dir.path() / "mapped.safetensors").string();
+  const test::Golden golden("vit", "timm_plain");
+  std::filesystem::copy_file(test::golden_folder("vit", "timm_plain") / "checkpoint.safetensors", path);
+  auto options = in_mode(io);
+  options.set = golden.set();
+  bool mapped = false;
+  options.progress = [&](std::string_view, std::uint64_t, std::uint64_t) {
+    mapped = mapped || is_mapped(path);
+    return true;
+  };
+  const auto loaded = load_any(path, options);
+  EXPECT_TRUE(loaded) << loaded.error().message;
+  return mapped || is_mapped(path);
+}
+
+TEST(LoadFaults, ReadModeNeverMapsTheFile) {
+  EXPECT_FALSE(maps_the_file(IoMode::kRead));
+  EXPECT_TRUE(maps_the_file(IoMode::kMmap));
+  EXPECT_TRUE(maps_the_file(IoMode::kAuto));
+}
+
+}  // namespace
+}  // namespace tenon
