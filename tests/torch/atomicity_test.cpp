@@ -166,7 +166,7 @@ layouts:
       - last.bias
 )";
 
-TEST(LoadIntoAtAllocation, NoMemoryLeavesTheModuleAsItWas) {
+TEST(LoadIntoAtAllocation, IO_17_NoMemoryLeavesTheModuleAsItWas) {
   const TempDir dir;
   auto given = weights();
   for (auto& [name, tensor] : given) {

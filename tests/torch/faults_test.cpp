@@ -1,4 +1,4 @@
-// What may go wrong around a load of a whole file into a module: memory, files that change, callbacks that throw, mappings.
+// What may go wrong around a load of a whole file into a module: files that change, callbacks that throw, mappings.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -6,7 +6,6 @@
 #include <stdexcept>
 
 #include <ATen/ops/rand.h>
-#include <c10/core/CPUAllocator.h>
 #include <torch/nn/modules/container/sequential.h>
 #include <torch/nn/modules/linear.h>
 
@@ -38,56 +37,6 @@ LoadOptions in_mode(IoMode io) {
   LoadOptions options;
   options.io = io;
   return options;
-}
-
-/// LibTorch's CPU allocator, which refuses the k-th request from now on, in the words of the real one.
-class FailingAllocator final : public c10::Allocator {
- public:
-  FailingAllocator() : real_(c10::GetDefaultCPUAllocator()) { c10::SetCPUAllocator(this, kPriority); }
-  ~FailingAllocator() override { c10::SetCPUAllocator(real_, kPriority); }
-  c10::DataPtr allocate(std::size_t bytes) override {
-    ++requests;
-    TORCH_CHECK(left_-- != 0, "DefaultCPUAllocator: can't allocate memory: you tried to allocate ", bytes, " bytes.");
-    return real_->allocate(bytes);
-  }
-  c10::DeleterFnPtr raw_deleter() const override { return real_->raw_deleter(); }
-  void copy_data(void* to, const void* from, std::size_t bytes) const override { default_copy_data(to, from, bytes); }
-
-  void fail_at(std::int64_t k) {
-    left_ = k;
-    requests = 0;
-  }
-  std::int64_t requests = 0;
-
- private:
-  static constexpr std::uint8_t kPriority = 255;
-  c10::Allocator* real_;
-  std::int64_t left_ = -1;
-};
-
-TEST(LoadFaults, IO_17_NoMemoryForATensorLeavesTheModuleAsItWas) {
-  const test::TempDir dir;
-  const auto path = dir.write("model.safetensors", mlp_bytes());
-  FailingAllocator allocator;
-  bool finished = false;
-  for (std::int64_t k = 0; !finished; ++k) {
-    ASSERT_LT(k, 1000);
-    Mlp mlp;
-    const auto before = fingerprint(mlp);
-    allocator.fail_at(k);
-    const auto report = load_into(mlp, path, in_mode(IoMode::kRead));
-    finished = allocator.requests <= k;
-    allocator.fail_at(-1);
-    ASSERT_EQ(report.has_value(), finished) << k;
-    if (finished) {
-      EXPECT_GT(k, 3) << "one request a tensor at least";
-      EXPECT_NE(fingerprint(mlp), before);
-    } else {
-      EXPECT_EQ(report.error().kind, ErrorKind::kOutOfMemory) << k << ": " << report.error().message;
-      EXPECT_EQ(report.error().code, "TN-MEMORY");
-      EXPECT_EQ(fingerprint(mlp), before) << k;
-    }
-  }
 }
 
 TEST(LoadFaults, IO_21_ACallbackThatThrowsLeavesTheModuleAsItWas) {
