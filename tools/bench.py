@@ -1,4 +1,4 @@
-"""Times tenon's programs beside timm, torch and safetensors on the same files. Run by tools/bench.
+"""Times tenon's programs beside timm, open_clip, torch and safetensors on the same files. Run by tools/bench.
 
 Every figure is the median of several rounds, files warm in the page cache. A figure of tenon's includes the start of
 its process where the row says "process"; a load is what `tenon load` reports as total_s (open to bind, tables parsed),
@@ -12,67 +12,15 @@ import os
 import pathlib
 import platform
 import shutil
-import statistics
 import subprocess
 import tempfile
-import time
 
 import safetensors.torch
 import timm
 import torch
 
-
-def median(action, rounds):
-    """Median seconds that `action` takes, after one round that is not counted. It may return its own seconds."""
-    seconds = []
-    for _ in range(rounds + 1):
-        start = time.perf_counter()
-        own = action()
-        seconds.append(own if own is not None else time.perf_counter() - start)
-    return statistics.median(seconds[1:])
-
-
-class Tenon:
-    def __init__(self, program):
-        self.program = program
-
-    def run(self, *arguments):
-        return subprocess.run([self.program, *map(str, arguments)], check=True, capture_output=True).stdout
-
-    def process(self, *arguments):
-        return lambda: self.run(*arguments) and None
-
-    def load(self, *arguments):
-        return lambda: json.loads(self.run("load", "--json", *arguments))["timings"]["total_s"]
-
-    def peak_anonymous_bytes(self, *arguments):
-        """The most memory, not counting mapped files, that the process held while it ran."""
-        process = subprocess.Popen([self.program, *map(str, arguments)], stdout=subprocess.DEVNULL)
-        peak = 0
-        while process.poll() is None:
-            try:
-                status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
-            except OSError:
-                break
-            for line in status.splitlines():
-                if line.startswith("RssAnon:"):
-                    peak = max(peak, int(line.split()[1]) * 1024)
-        process.wait()
-        return peak
-
-
-class Row:
-    """One line of the table. `better` is how many times the peer's time fits into tenon's limit."""
-
-    def __init__(self, what, tenon, unit="ms", peer=None, limit=None):
-        self.what, self.tenon, self.unit, self.peer, self.limit = what, tenon, unit, peer, limit
-
-    def markdown(self):
-        peer = f"{self.peer:.1f} {self.unit}" if self.peer is not None else ""
-        ratio = f"{self.peer / self.tenon:.2f}x" if self.peer is not None else ""
-        within = "" if self.limit is None else ("yes" if self.tenon <= self.limit else "**no**")
-        limit = "" if self.limit is None else f"{self.limit:.1f} {self.unit}"
-        return f"| {self.what} | {self.tenon:.1f} {self.unit} | {peer} | {ratio} | {limit} | {within} |"
+from benches import clip
+from benches.measure import Row, Tenon, median, python_load, save_random
 
 
 def vit(name, meta=False, **options):
@@ -83,26 +31,10 @@ def vit(name, meta=False, **options):
 def save_vit(path, dtype=torch.float32, **options):
     """Writes a ViT with random weights, cheaply, and timm's config.json beside it."""
     name = options.pop("name")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    generator = torch.Generator().manual_seed(0)
-    state = {
-        key: (torch.randn(value.shape, generator=generator) * 0.02).to(dtype)
-        for key, value in vit(name, meta=True, **options).state_dict().items()
-    }
-    safetensors.torch.save_file(state, path)
+    save_random(path, vit(name, meta=True, **options).state_dict(), dtype)
     config = {"architecture": name, "model_args": options, "num_classes": options.get("num_classes", 1000)}
     (path.parent / "config.json").write_text(json.dumps(config))
     return path
-
-
-def python_load(path, model, dtype=None):
-    def load():
-        state = safetensors.torch.load_file(path)
-        if dtype is not None:
-            state = {key: value.to(dtype) for key, value in state.items()}
-        model.load_state_dict(state, assign=True)
-
-    return load
 
 
 def listing_rows(tenon, folder, rounds):
@@ -156,10 +88,7 @@ def forward_rows(tenon, folder, name, rounds):
         torch.set_num_threads(threads)
         with torch.inference_mode():
             peer = median(lambda: model(images) is None or None, rounds) * 1e3
-        document = json.loads(tenon.run("bench", "--json", "--threads", threads, path))
-        forward = next(b for b in document["benchmarks"] if b["name"].startswith(f"{path}/forward/"))
-        milliseconds = forward["real_time"] * {"ns": 1e-6, "us": 1e-3, "ms": 1, "s": 1e3}[forward["time_unit"]]
-        rows.append(Row(f"forward {name}, fp32, batch 1, {threads} threads", milliseconds, peer=peer, limit=peer))
+        rows.append(Row(f"forward {name}, fp32, batch 1, {threads} threads", tenon.forward(path, threads), peer=peer, limit=peer))
     return rows
 
 
@@ -189,6 +118,7 @@ def main():
             listing_rows(tenon, folder, rounds),
             load_rows(tenon, folder, f"vit_{size}_patch16_224", rounds),
             forward_rows(tenon, folder, "vit_base_patch16_224", rounds),
+            *(clip.rows(tenon, folder, name, rounds) for name in ["ViT-B-32"] + ([] if args.quick else ["ViT-L-14"])),
         ):
             for row in rows:
                 print(row.markdown(), flush=True)
