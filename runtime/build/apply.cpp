@@ -1,5 +1,6 @@
 #include "runtime/build/apply.h"
 
+#include <algorithm>
 #include <array>
 
 #include <ATen/TensorOperators.h>
@@ -47,6 +48,14 @@ at::Tensor interpolate(const at::Tensor& x, at::IntArrayRef size, std::string_vi
 bool is_copy(const Expr& expr) {
   if (expr.op == OpKind::kCast) return is_copy(expr.operands.at(0));
   return expr.op == OpKind::kSource;
+}
+
+bool is_join(const Expr& expr, std::size_t sources) {
+  if (expr.op == OpKind::kCast) return is_join(expr.operands.at(0), sources);
+  return expr.op == OpKind::kConcat && expr.args.at(0) == 0 &&
+         std::all_of(expr.operands.begin(), expr.operands.end(), [&](const Expr& operand) {
+           return operand.op == OpKind::kSource && static_cast<std::size_t>(operand.args.at(0)) < sources;
+         });
 }
 
 at::Tensor resize_positions(const at::Tensor& table,

@@ -16,6 +16,9 @@ namespace tenon::loading {
 /// Whether the expression is one source, at most cast: its bytes can go where they belong as they are read.
 [[nodiscard]] bool is_copy(const Expr& expr);
 
+/// Whether the expression joins whole sources along the first dimension, at most cast: each can go to its rows as it is read.
+[[nodiscard]] bool is_join(const Expr& expr, std::size_t sources);
+
 /// A position table [..., prefix + h * w, width] for another grid; the prefix rows stay. In F32, answered in the
 /// table's dtype. "bicubic-antialias" equals timm's resample_abs_pos_embed.
 [[nodiscard]] at::Tensor resize_positions(const at::Tensor& table,

@@ -34,6 +34,12 @@ std::uint64_t not_finite(const at::Tensor& t) {
   return counts.nan + counts.inf;
 }
 
+/// Whether the expression takes a part of the target as the step's fill makes it.
+bool takes_fill(const Expr& expr, std::size_t sources) {
+  if (expr.op == OpKind::kSource) return static_cast<std::size_t>(expr.args.at(0)) == sources;
+  return std::any_of(expr.operands.begin(), expr.operands.end(), [&](const Expr& operand) { return takes_fill(operand, sources); });
+}
+
 bool is_filled(const PlanStep& step) { return step.origin == Origin::kFilled; }
 
 const Expr& without_casts(const Expr& expr) {
@@ -61,7 +67,7 @@ class Executor {
     for (const auto i : file_order()) {
       const auto& step = plan_.steps[i];
       if (step.origin == Origin::kDerived) continue;
-      auto made = is_filled(step) ? filled(step) : is_copy(step.expr) ? copied(step) : computed(step);
+      auto made = is_filled(step) ? filled(step) : is_copy(step.expr) ? copied(step) : joins(step) ? joined(step) : computed(step);
       if (!made) return tl::unexpected(made.error());
       done.tensors[i] = std::move(*made);
       release_sources(step);
@@ -105,13 +111,39 @@ class Executor {
     }
     auto out = memory_.allocate(entry.shape, to);
     if (!out) return out;
-    if (auto read = reader_.read(source, *out); !read) return tl::unexpected(read.error());
-    if (narrows(from, to) && not_finite(*out) > 0) {  // rare: read it once more to see whether the file already had them
-      auto original = at::empty(entry.shape, at::TensorOptions().dtype(from));
-      if (auto read = reader_.read(source, original); !read) return tl::unexpected(read.error());
-      if (auto checked = check_overflow(step, original, *out); !checked) return tl::unexpected(checked.error());
+    if (auto read = read_into(step, source, *out); !read) return tl::unexpected(read.error());
+    return out;
+  }
+
+  /// On the host, where no later step needs the sources again.
+  [[nodiscard]] bool joins(const PlanStep& step) const {
+    return device_.is_cpu() && is_join(step.expr, step.sources.size()) &&
+           std::all_of(step.sources.begin(), step.sources.end(), [&](auto source) { return uses_.at(source) == 1; });
+  }
+
+  /// Each source goes to its rows of the one tensor, without an intermediate.
+  Result<at::Tensor> joined(const PlanStep& step) {
+    auto out = memory_.allocate(step.type.shape, scalar_type_of(step.type.dtype));
+    if (!out) return out;
+    std::int64_t begin = 0;
+    for (const auto& operand : without_casts(step.expr).operands) {
+      const auto source = step.sources.at(static_cast<std::size_t>(operand.args.at(0)));
+      const auto rows = checkpoint_.tensors[source].shape.at(0);
+      auto place = out->narrow(0, begin, rows);
+      if (auto read = read_into(step, source, place); !read) return tl::unexpected(read.error());
+      begin += rows;
     }
     return out;
+  }
+
+  /// Reads a source into its place, cast, and tells of values that the cast made infinite.
+  Result<void> read_into(const PlanStep& step, std::uint32_t source, at::Tensor& place) {
+    if (auto read = reader_.read(source, place); !read) return read;
+    const auto from = scalar_type_of(checkpoint_.tensors[source].dtype);
+    if (!narrows(from, place.scalar_type()) || not_finite(place) == 0) return {};
+    auto original = at::empty(place.sizes(), at::TensorOptions().dtype(from));  // rare: did the file already have them?
+    if (auto read = reader_.read(source, original); !read) return read;
+    return check_overflow(step, original, place);
   }
 
   Result<at::Tensor> uploaded(std::uint32_t source) {
@@ -133,6 +165,12 @@ class Executor {
       auto tensor = loaded(source);
       if (!tensor) return tl::unexpected(tensor.error());
       sources.push_back(tensor->tensor);
+    }
+    if (takes_fill(step.expr, sources.size())) {
+      auto whole = filled_on_host(step);
+      if (!whole) return whole;
+      if (!whole->defined()) *whole = module_.at(step.target).tensor.detach().cpu();
+      sources.push_back(whole->to(sources.at(0).scalar_type()));
     }
     const auto value = apply_expr(without_casts(step.expr), sources);
     const auto out = value.to(scalar_type_of(step.type.dtype));
@@ -194,6 +232,12 @@ class Executor {
   }
 
   Result<at::Tensor> filled(const PlanStep& step) {
+    auto out = filled_on_host(step);
+    return !out || !out->defined() || device_.is_cpu() ? out : upload_.tensor(*out);
+  }
+
+  /// Undefined where the module's own initialisation is to stand.
+  Result<at::Tensor> filled_on_host(const PlanStep& step) {
     const auto& fill = step.fill;
     const auto target = module_.find(step.target);
     const auto* const init = target == module_.end() ? nullptr : target->second.init;
@@ -214,7 +258,7 @@ class Executor {
         nn::fill(*out, *init, fill.seed, step.target);
         break;
     }
-    return device_.is_cpu() ? out : upload_.tensor(*out);
+    return out;
   }
 
   Result<void> check_overflow(const PlanStep& step, const at::Tensor& before, const at::Tensor& after) {

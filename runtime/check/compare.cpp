@@ -8,6 +8,7 @@
 
 #include "runtime/check/similar_names.h"
 #include "runtime/io/natural_order.h"
+#include "runtime/mapping/mapper.h"
 
 namespace tenon {
 namespace {
@@ -62,7 +63,9 @@ class Comparer {
   const TensorEntry& entry(std::uint32_t tensor) const { return checkpoint_.tensors.at(tensor); }
 
   void use(const std::vector<std::uint32_t>& sources) {
-    used_.insert(sources.begin(), sources.end());
+    for (const std::uint32_t source : sources) {
+      if (source != kAbsentSource) used_.insert(source);
+    }
   }
 
   void place_mapped() {
@@ -101,8 +104,9 @@ class Comparer {
       const MappingProblem& problem = mapped_.problems[i];
       const auto found = names_.find(problem.target);
       if (found == names_.end()) {
-        for (const std::uint32_t source : problem.sources)
-          homeless_.emplace(source, problem.target);
+        for (const std::uint32_t source : problem.sources) {
+          if (source != kAbsentSource) homeless_.emplace(source, problem.target);
+        }
         continue;
       }
       use(problem.sources);

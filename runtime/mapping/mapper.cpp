@@ -82,12 +82,27 @@ class Group {
   void say_incomplete(std::size_t absent) {
     MappingProblem problem;
     problem.target = target(0);
+    std::vector<std::uint32_t> present;
     for (const auto& source : sources_) {
-      if (source) problem.sources.push_back(*source);
+      if (source) present.push_back(*source);
     }
+    problem.sources = joined_sources();
+    if (problem.sources.empty()) problem.sources = present;
     problem.message = fmt::format("{} needs \"{}\" beside {}", io::quoted(problem.target, 96), rule_.from[absent].to_string(),
-                                  problem.sources.empty() ? "the rest" : io::quoted(name(problem.sources[0]), 96));
+                                  present.empty() ? "the rest" : io::quoted(name(present[0]), 96));
     mapped_.problems.push_back(std::move(problem));
+  }
+
+  /// The sources in the order in which the row joins them; empty where it does something else with them.
+  [[nodiscard]] std::vector<std::uint32_t> joined_sources() const {
+    std::vector<std::uint32_t> joined;
+    const Expr& expr = rule_.exprs[0];
+    if (expr.op != OpKind::kConcat || expr.args[0] != 0) return joined;
+    for (const Expr& operand : expr.operands) {
+      if (operand.op != OpKind::kSource) return {};
+      joined.push_back(sources_[static_cast<std::size_t>(operand.args[0])].value_or(kAbsentSource));
+    }
+    return joined;
   }
 
   void map_target(std::size_t position, const std::vector<std::uint32_t>& tensors, const std::vector<TensorType>& types) {

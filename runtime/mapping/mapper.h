@@ -36,6 +36,9 @@ struct Claim {
 /// A pattern with its indices put in; `letters` names the indices of `values`.
 [[nodiscard]] std::string fill_indices(const Pattern& pattern, std::string_view letters, const Captures& values);
 
+/// Among a problem's sources: where a row that joins its sources along the first dimension lacks one.
+inline constexpr std::uint32_t kAbsentSource = UINT32_MAX;
+
 /// Claims into targets with inferred types, ignored tensors and problems. `unexpected` is left empty.
 [[nodiscard]] Mapped map_claims(const Form& form, const Checkpoint& checkpoint, std::vector<Claim> claims);
 

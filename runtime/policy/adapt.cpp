@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/mapping/mapper.h"
 #include "runtime/mapping/pattern.h"
 
 namespace tenon {
@@ -191,6 +192,51 @@ Adapted inflate_channels(const ExpectedTensor& expected, const MappedTensor& map
   TensorType rest{mapped.type.dtype, to};
   rest.shape[1] = added;
   return node(OpKind::kConcat, {1}, {mapped.expr, fill_expression(rest, with)});
+}
+
+std::optional<Kept> keep_parts_that_fit(const std::vector<std::uint32_t>& sources,
+                                        const Checkpoint& checkpoint, const TensorType& expected) {
+  const auto parts = static_cast<std::int64_t>(sources.size());
+  if (parts < 2 || expected.shape.empty() || expected.shape[0] % parts != 0) return std::nullopt;
+  Shape part = expected.shape;
+  part[0] /= parts;
+
+  Kept kept;
+  kept.parts = sources.size();
+  std::vector<std::optional<std::size_t>> places;  // of each part in kept.sources
+  for (const std::uint32_t source : sources) {
+    places.emplace_back();
+    if (source == kAbsentSource) continue;
+    const TensorEntry& tensor = checkpoint.tensors.at(source);
+    if (tensor.shape != part || dtype_kind(tensor.dtype) != dtype_kind(expected.dtype)) continue;
+    if (!kept.sources.empty() && tensor.dtype != kept.dtype) return std::nullopt;
+    kept.dtype = tensor.dtype;
+    places.back() = kept.sources.size();
+    kept.sources.push_back(source);
+  }
+  if (kept.sources.empty()) return std::nullopt;
+  const auto numbered = [](std::size_t index) {
+    return node(OpKind::kSource, {static_cast<std::int64_t>(index)}, {});
+  };
+  std::vector<Expr> operands;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const auto begin = static_cast<std::int64_t>(i) * part[0];
+    operands.push_back(places[i] ? numbered(*places[i])
+                                 : node(OpKind::kSlice, {0, begin, begin + part[0]},
+                                        {numbered(kept.sources.size())}));
+  }
+  kept.expr = node(OpKind::kConcat, {0}, std::move(operands));
+  return kept;
+}
+
+std::vector<std::uint32_t> joined_sources(const MappedTensor& mapped) {
+  std::vector<std::uint32_t> sources;
+  if (mapped.expr.op != OpKind::kConcat || mapped.expr.args.at(0) != 0) return sources;
+  for (const Expr& operand : mapped.expr.operands) {
+    if (operand.op != OpKind::kSource) return {};
+    sources.push_back(mapped.sources.at(static_cast<std::size_t>(operand.args.at(0))));
+  }
+  return sources;
 }
 
 Expr fill_expression(const TensorType& type, const Fill& with) {

@@ -42,6 +42,23 @@ struct Grid {
 [[nodiscard]] Adapted inflate_channels(const ExpectedTensor& expected, const MappedTensor& mapped,
                                        const Fill& with);
 
+/// A joined tensor of which some parts fit: those of the file, and for the others the same part of a fill.
+struct Kept {
+  Expr expr;                           // the kSource behind `sources` is the whole tensor, filled
+  std::vector<std::uint32_t> sources;  // those that fit
+  DType dtype = DType::kF32;
+  std::size_t parts = 0;
+};
+
+/// Of sources that are joined along the first dimension, in this order and in equal parts (queries, keys and values in
+/// one tensor), those that fit; kAbsentSource stands for one that the file lacks. nullopt where none fits.
+[[nodiscard]] std::optional<Kept> keep_parts_that_fit(const std::vector<std::uint32_t>& sources,
+                                                      const Checkpoint& checkpoint,
+                                                      const TensorType& expected);
+
+/// The sources in the order in which the expression joins them along the first dimension; empty for any other.
+[[nodiscard]] std::vector<std::uint32_t> joined_sources(const MappedTensor& mapped);
+
 /// A constant of the expected shape; the module's own default is left to build, which has the
 /// module.
 [[nodiscard]] Expr fill_expression(const TensorType& type, const Fill& with);

@@ -9,6 +9,7 @@
 #include "runtime/io/text.h"
 #include "runtime/policy/findings.h"
 #include "runtime/policy/pairs.h"
+#include "runtime/value/quoted.h"
 
 namespace tenon {
 namespace {
@@ -76,7 +77,7 @@ Severity severity_of(const Undecidable& entry, const CheckRequest& request) {
 Finding undecided(const Undecidable& entry, const CheckRequest& request) {
   std::string choices;
   for (const Value& choice : entry.choices)
-    choices += (choices.empty() ? "" : ", ") + io::escape(to_string(choice));
+    choices += (choices.empty() ? "" : ", ") + quoted(choice);
   return general_finding("TN-UNDECIDABLE", FindingKind::kConfig, severity_of(entry, request),
                          fmt::format("the weights cannot tell {}{}{}", io::escape(entry.what),
                                      choices.empty() ? "" : ": one of ", choices),

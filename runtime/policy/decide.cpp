@@ -10,6 +10,7 @@
 #include "runtime/diagnose/diagnose.h"
 #include "runtime/io/natural_order.h"
 #include "runtime/io/text.h"
+#include "runtime/mapping/mapper.h"
 #include "runtime/policy/adapt.h"
 #include "runtime/policy/context.h"
 #include "runtime/policy/findings.h"
@@ -78,7 +79,7 @@ class Decider {
       case TensorState::kDtype:
         return decide_dtype(expected, mapped_.tensors[*state.mapped]);
       case TensorState::kUnfit:
-        return add(problem_finding(expected, mapped_.problems[*state.problem], checkpoint_));
+        return decide_unfit(expected, mapped_.problems[*state.problem]);
     }
   }
 
@@ -115,7 +116,36 @@ class Decider {
       }
     }
     add(shape_finding(expected, mapped, checkpoint_, judgement, refusal));
-    if (judgement.action == Action::kFill) fill(expected, judgement);
+    if (judgement.action == Action::kFill) fill_rest(expected, joined_sources(mapped), judgement);
+  }
+
+  /// A joined tensor that lacks a source is judged as missing, one whose sources differ in shape as such.
+  void decide_unfit(const ExpectedTensor& expected, const MappingProblem& problem) {
+    Judgement judgement;
+    if (!problem.duplicate) {
+      const bool lacks_source = std::find(problem.sources.begin(), problem.sources.end(), kAbsentSource) != problem.sources.end();
+      judgement = judge_.judge(lacks_source ? FindingKind::kMissing : FindingKind::kShape, expected.name);
+    }
+    if (judgement.action != Action::kFill) {
+      judgement.action = Action::kRefuse;
+      judgement.severity = Severity::kError;
+    }
+    add(problem_finding(expected, problem, checkpoint_, judgement));
+    if (judgement.action == Action::kFill) fill_rest(expected, problem.sources, judgement);
+  }
+
+  /// Fills what the file's parts of a joined tensor leave, or all of it.
+  void fill_rest(const ExpectedTensor& expected, const std::vector<std::uint32_t>& sources, const Judgement& judgement) {
+    const auto kept = keep_parts_that_fit(sources, checkpoint_, expected.type);
+    if (!kept) return fill(expected, judgement);
+    const auto parts = static_cast<double>(kept->parts);
+    const auto of_file = static_cast<double>(kept->sources.size());
+    matched_elements_ += elements(expected.type.shape) * of_file / parts;
+    if (judgement.by_user) waived_elements_ += elements(expected.type.shape) * (parts - of_file) / parts;
+    MappedTensor made{expected.name, kept->sources, kept->expr, {kept->dtype, expected.type.shape}, {}, {}};
+    add_step(expected, made, kept->expr, judgement.fill, judgement.rule);
+    report_.tensors.back().ops.push_back(
+        fmt::format("${} is filled with {}", kept->sources.size() + 1, fill_name(judgement.fill)));
   }
 
   Adapted adapt(const ExpectedTensor& expected, const MappedTensor& mapped,

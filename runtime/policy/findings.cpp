@@ -1,9 +1,11 @@
 #include "runtime/policy/findings.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <utility>
 
 #include "runtime/io/text.h"
+#include "runtime/mapping/mapper.h"
 
 namespace tenon {
 namespace {
@@ -63,7 +65,8 @@ std::string what_is_done(const Judgement& judgement) {
 }
 
 /// What of the file's tensor is not in the model's, or what is new in that; empty for a refusal.
-std::string what_is_lost(const Judgement& judgement, const Shape& found, const Shape& needed) {
+std::string what_is_lost(const Judgement& judgement, const Shape& found, const Shape& needed, std::size_t sources) {
+  if (judgement.action == Action::kFill && sources > 1) return "; what fits of the file's tensors is kept";
   if (judgement.action == Action::kFill) {
     return fmt::format("; none of the file's {} values is kept", numel(found).value_or(0));
   }
@@ -146,7 +149,7 @@ Finding shape_finding(const ExpectedTensor& expected, const MappedTensor& mapped
                   source_names(mapped.sources, checkpoint), to_string(expected.type.shape));
   if (!refusal.empty()) message += fmt::format("; not adapted: {}", refusal);
   finding.message = one_line(message + what_is_done(judgement) +
-                             what_is_lost(judgement, mapped.type.shape, expected.type.shape));
+                             what_is_lost(judgement, mapped.type.shape, expected.type.shape, mapped.sources.size()));
   return judged(std::move(finding), judgement);
 }
 
@@ -165,15 +168,18 @@ Finding dtype_finding(const ExpectedTensor& expected, const MappedTensor& mapped
 }
 
 Finding problem_finding(const ExpectedTensor& expected, const MappingProblem& problem,
-                        const Checkpoint& checkpoint) {
+                        const Checkpoint& checkpoint, const Judgement& judgement) {
+  const auto present = std::find_if(problem.sources.begin(), problem.sources.end(),
+                                    [](std::uint32_t source) { return source != kAbsentSource; });
   const std::string source =
-      problem.sources.empty() ? std::string() : checkpoint.tensors.at(problem.sources[0]).name;
+      present == problem.sources.end() ? std::string() : checkpoint.tensors.at(*present).name;
   Finding finding = problem.duplicate
                         ? about("TN-DUPLICATE", FindingKind::kDuplicate, expected.name, source)
                         : about("TN-SOURCES", FindingKind::kShape, expected.name, source);
   finding.expected = expected.type;
-  finding.message = one_line(fmt::format("{}: {}", quoted(expected.name), problem.message));
-  return judged(std::move(finding), Judgement{});
+  finding.message = one_line(fmt::format("{}: {}{}", quoted(expected.name), problem.message,
+                                         what_is_done(judgement)));
+  return judged(std::move(finding), judgement);
 }
 
 Finding general_finding(std::string_view id, FindingKind kind, Severity severity,

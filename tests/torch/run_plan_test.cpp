@@ -1,7 +1,10 @@
 // Stage "build" on hand-made plans: what it gives, and that a failure at any tensor leaves the module as it was.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
 #include <limits>
+#include <span>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/equal.h>
@@ -15,6 +18,7 @@
 
 #include "runtime/build/checksum.h"
 #include "runtime/build/run_plan.h"
+#include "runtime/build/source_reader.h"
 #include "tests/support/torch/hand_made.h"
 
 namespace tenon {
@@ -196,6 +200,39 @@ TEST_P(Atomicity, IO_22_HoldsWhenTheHostCancels) {
 
 INSTANTIATE_TEST_SUITE_P(AtEveryTensor, Atomicity, testing::Range(0, 8));
 
+/// Counts the bytes that are asked of it.
+class CountingSource : public test::FaultySource {
+ public:
+  CountingSource(std::string bytes, std::atomic<std::uint64_t>& count)
+      : FaultySource(std::move(bytes), std::numeric_limits<std::uint64_t>::max()), count_(count) {}
+  [[nodiscard]] Result<void> read(std::uint64_t offset, std::span<std::byte> out) const override {
+    count_ += out.size();
+    return FaultySource::read(offset, out);
+  }
+
+ private:
+  std::atomic<std::uint64_t>& count_;
+};
+
+TEST(RunPlan, ReadsNoMoreThanOneBatchAfterItIsCancelled) {
+  constexpr std::int64_t kRows = 3 * loading::kBatchBytes / 4096 / sizeof(float);
+  std::atomic<std::uint64_t> read = 0;
+  const auto checkpoint = checkpoint_of({{"weight", at::zeros({kRows, 4096})}, {"bias", at::zeros({kRows})}},
+                                        [&](std::string bytes) { return std::make_shared<CountingSource>(std::move(bytes), read); });
+  nn::Linear layer(4096, kRows);
+  const auto plan = plan_by_name(layer, checkpoint);
+  auto options = reading();
+  options.progress = [&](std::string_view, std::uint64_t done, std::uint64_t) { return done == 0; };
+  const auto cancelled = loading::run_plan(layer, checkpoint, plan, {}, options);
+  ASSERT_FALSE(cancelled);
+  EXPECT_EQ(cancelled.error().kind, ErrorKind::kCancelled);
+  EXPECT_LE(read.load(), loading::kBatchBytes);
+  options.progress = nullptr;
+  read = 0;
+  ASSERT_TRUE(loading::run_plan(layer, checkpoint, plan, {}, options));
+  EXPECT_EQ(read.load(), plan.bytes_to_read);
+}
+
 TEST(RunPlan, TellsThatACastOverflowedAndRefusesInStrict) {
   auto given = weights();
   given[0].tensor.view({-1})[0] = 1e6;
@@ -306,6 +343,44 @@ TEST(RunPlan, FillsWithTheModulesOwnSeededDefault) {
   EXPECT_TRUE(at::equal(fill(1), fill(1)));
   EXPECT_FALSE(at::equal(fill(1), fill(2)));
   EXPECT_GT(fill(1).abs().max().item<float>(), 0);
+}
+
+TEST(RunPlan, FillsThePartsThatAnExpressionTakesOfTheFill) {
+  auto given = weights();
+  const auto name = given[0].name;  // a.weight, [4, 3]
+  ASSERT_EQ(given[0].tensor.sizes(), at::IntArrayRef({4, 3}));
+  const auto upper = given[0].tensor.slice(0, 0, 2).contiguous();
+  given[0].tensor = upper;
+  const auto checkpoint = checkpoint_of(given);
+  const auto build = [&](Fill fill) {
+    Net net;
+    auto plan = plan_by_name(net, checkpoint);
+    auto& step = *std::find_if(plan.steps.begin(), plan.steps.end(), [&](const auto& s) { return s.target == name; });
+    Expr file;
+    file.args = {0};
+    Expr filled = file;
+    filled.args = {1};
+    Expr part;
+    part.op = OpKind::kSlice;
+    part.args = {0, 2, 4};
+    part.operands = {filled};
+    Expr joined;
+    joined.op = OpKind::kConcat;
+    joined.args = {0};
+    joined.operands = {file, part};
+    step.expr = joined;
+    step.fill = fill;
+    step.type.shape = {4, 3};
+    const auto report = loading::run_plan(net, checkpoint, plan, {}, reading());
+    EXPECT_TRUE(report) << report.error().message;
+    return tensors_of(net).at(name);
+  };
+  const auto ones = build({Fill::Kind::kOnes});
+  EXPECT_TRUE(at::equal(ones.slice(0, 0, 2), upper));
+  EXPECT_TRUE(ones.slice(0, 2, 4).eq(1).all().item<bool>());
+  const auto seeded = build({Fill::Kind::kModuleDefault, 0, 1});
+  EXPECT_TRUE(at::equal(seeded, build({Fill::Kind::kModuleDefault, 0, 1})));
+  EXPECT_GT(seeded.slice(0, 2, 4).abs().max().item<float>(), 0);
 }
 
 TEST(RunPlan, NormalisesBoolsWhoseBytesAreNoBools) {

@@ -1,11 +1,14 @@
 #include "tools/common/side.h"
 
+#include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 
 #include <tenon/identify.h>
 
 #include "runtime/identify/choose_part.h"
+#include "runtime/mapping/mapper.h"
 
 namespace tenon::tools {
 namespace {
@@ -61,7 +64,10 @@ Side under_own_names(const Opened& opened) {
                          ComparedTensor{std::move(tensor.type), std::move(tensor.expr), std::move(tensor.sources)});
   }
   std::vector<std::uint32_t> left = std::move(mapped.unexpected);
-  for (const MappingProblem& problem : mapped.problems) left.insert(left.end(), problem.sources.begin(), problem.sources.end());
+  for (const MappingProblem& problem : mapped.problems) {
+    std::copy_if(problem.sources.begin(), problem.sources.end(), std::back_inserter(left),
+                 [](std::uint32_t source) { return source != kAbsentSource; });
+  }
   for (const std::uint32_t index : left) {
     side.tensors.emplace(checkpoint.tensors[index].name, as_listed(checkpoint, index));
   }

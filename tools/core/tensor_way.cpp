@@ -9,6 +9,7 @@
 
 #include "runtime/identify/choose_part.h"
 #include "runtime/io/text.h"
+#include "runtime/mapping/mapper.h"
 #include "tools/common/did_you_mean.h"
 
 namespace tenon::tools {
@@ -92,7 +93,7 @@ class Finder {
     }
     for (const MappingProblem& problem : mapped_.problems) {
       for (const std::uint32_t index : problem.sources) {
-        if (name_of(index) == name) add_unused(index, problem.message, ways);
+        if (index != kAbsentSource && name_of(index) == name) add_unused(index, problem.message, ways);
       }
     }
     for (const std::uint32_t index : mapped_.unexpected) {
