@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <fstream>
-#include <map>
+#include <set>
 #include <string>
 
 #include <c10/core/CachingDeviceAllocator.h>
@@ -46,19 +46,42 @@ bool stays_mapped(const PlanStep& step, const Checkpoint& checkpoint) {
   return can_view(entry) && entry.dtype == step.type.dtype;
 }
 
-/// The most that sources waiting for later steps take together with one step's own intermediates.
-std::uint64_t intermediate_bytes(const LoadPlan& plan, const Checkpoint& checkpoint, bool mapped) {
+/// Whether the step's sources stand in memory of their own before its tensor is made.
+bool has_intermediates(const PlanStep& step, c10::Device device) {
+  if (step.origin != Origin::kFile || is_copy(step.expr)) return false;
+  return !device.is_cpu() || !is_join(step.expr, step.sources.size());
+}
+
+/// The most that one step's sources take, together with its value before a cast.
+std::uint64_t intermediate_bytes(const LoadPlan& plan, const Checkpoint& checkpoint, bool mapped, c10::Device device) {
   std::uint64_t most = 0;
   for (const auto& step : plan.steps) {
-    if (step.origin != Origin::kFile || is_copy(step.expr)) continue;
+    if (!has_intermediates(step, device) || step.sources.empty()) continue;
     std::uint64_t bytes = 0;
     for (const auto source : step.sources) {
       const auto& entry = checkpoint.tensors[source];
       if (!mapped || !can_view(entry)) bytes += entry.bytes;
     }
+    const auto dtype = checkpoint.tensors[step.sources[0]].dtype;
+    if (dtype != step.type.dtype || !device.is_cpu()) bytes += static_cast<std::uint64_t>(byte_size(dtype, step.type.shape).value_or(0));
     most = std::max(most, bytes);
   }
   return most;
+}
+
+/// Pages of the file that intermediates are read from and that stay until the system wants them back.
+std::uint64_t mapped_source_bytes(const LoadPlan& plan, const Checkpoint& checkpoint, c10::Device device) {
+  std::set<std::uint32_t> sources;
+  for (const auto& step : plan.steps) {
+    if (has_intermediates(step, device) && !(device.is_cpu() && stays_mapped(step, checkpoint))) {
+      sources.insert(step.sources.begin(), step.sources.end());
+    }
+  }
+  std::uint64_t bytes = 0;
+  for (const auto source : sources) {
+    if (can_view(checkpoint.tensors[source])) bytes += checkpoint.tensors[source].bytes;
+  }
+  return bytes;
 }
 
 std::optional<std::uint64_t> number_in(const std::string& path, const std::string& key = {}) {
@@ -124,7 +147,8 @@ MemoryNeed memory_needed(const LoadPlan& plan, const Checkpoint& checkpoint, boo
     }
   }
   need.device += raw;
-  need.host += intermediate_bytes(plan, checkpoint, mapped);
+  need.host += intermediate_bytes(plan, checkpoint, mapped, device);
+  if (mapped) need.mapped += mapped_source_bytes(plan, checkpoint, device);
   if (!device.is_cpu()) need.host += Upload::kSlots * Upload::kSlotBytes;
   return need;
 }
