@@ -10,13 +10,17 @@
 #include "runtime/build/run_plan.h"
 #include "runtime/build/stages.h"
 #include "runtime/io/text.h"
+#include "runtime/value/quoted.h"
 
 namespace tenon {
 namespace {
 
 std::string choices_of(const Undecidable& open) {
   std::string text;
-  for (const auto& choice : open.choices) text += (text.empty() ? "" : ", ") + to_string(choice);
+  for (const auto& choice : open.choices) {
+    if (text.size() > 160) return text + ", ...";
+    text += (text.empty() ? "" : ", ") + quoted(choice);
+  }
   return text;
 }
 
@@ -30,7 +34,7 @@ Failure undecided(const Planned& planned) {
   if (needed == open.end()) {
     finding.message = "a value that the forward needs cannot be told from the checkpoint [TN-UNDECIDABLE]";
   } else {
-    finding.message = io::escape(needed->what) + " cannot be told from the checkpoint (" + io::escape(choices_of(*needed), 200) +
+    finding.message = io::escape(needed->what) + " cannot be told from the checkpoint (" + choices_of(*needed) +
                       " are possible); the forward needs it [TN-UNDECIDABLE]";
     finding.remedy = "say which: " + needed->set_with;
   }

@@ -76,6 +76,15 @@ const FamilyModule* module_of(const LoadOptions& options, const std::string& fam
   return found == builtin.end() ? nullptr : &*found;
 }
 
+/// A key that the family does not have, or a value of another type, is the caller's slip and no property of the file.
+Result<void> settings_fit(const Part& part) {
+  for (const auto& finding : part.findings) {
+    if (finding.id != "TN-CONFIG-KEY" && finding.id != "TN-CONFIG-VALUE") continue;
+    return fail(ErrorKind::kUsage, finding.id, "--set: " + finding.message + " [" + finding.id + "]", finding.remedy);
+  }
+  return {};
+}
+
 using Clock = std::chrono::steady_clock;
 double seconds(Clock::duration d) { return std::chrono::duration<double>(d).count(); }
 
@@ -116,6 +125,7 @@ Result<Planned> loading::plan_for(const std::string& path, const LoadOptions& op
   std::erase_if(part.findings, [&](const Finding& finding) {
     return finding.id == "TN-CONFIG-KEY" && std::find(theirs.begin(), theirs.end(), finding.target) != theirs.end();
   });
+  if (auto fit = settings_fit(part); !fit) return tl::unexpected(fit.error());
   planned.family = module_of(options, part.family);
   if (!part.buildable || !planned.family) {
     planned.report = refuse_identity(*planned.checkpoint, planned.identity, &part, check);

@@ -13,6 +13,13 @@ Failure carry(LoadReport report, ErrorKind kind, std::string code, std::string m
   return Failure(Error{kind, std::move(code), std::move(message), std::move(remedy), std::move(kept)});
 }
 
+/// A diagnosis has its id in a field of its own.
+std::string without_code(const Finding& finding) {
+  const std::string tail = " [" + finding.id + "]";
+  const bool ends_in_it = finding.message.size() > tail.size() && finding.message.ends_with(tail);
+  return ends_in_it ? finding.message.substr(0, finding.message.size() - tail.size()) : finding.message;
+}
+
 }  // namespace
 
 Failure refusal(LoadReport report, const Finding& cause) {
@@ -20,7 +27,7 @@ Failure refusal(LoadReport report, const Finding& cause) {
   for (std::size_t i = 0; i < report.findings.size(); ++i) {
     if (report.findings[i].id == cause.id && report.findings[i].severity == cause.severity) explains.push_back(i);
   }
-  report.diagnosis.insert(report.diagnosis.begin(), Diagnosis{cause.id, cause.message, cause.remedy, explains});
+  report.diagnosis.insert(report.diagnosis.begin(), Diagnosis{cause.id, without_code(cause), cause.remedy, explains});
   return carry(std::move(report), ErrorKind::kRefused, cause.id, cause.message, cause.remedy);
 }
 

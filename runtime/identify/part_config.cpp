@@ -8,6 +8,7 @@
 #include "runtime/identify/marks.h"
 #include "runtime/identify/reads.h"
 #include "runtime/io/text.h"
+#include "runtime/value/quoted.h"
 
 namespace tenon {
 namespace {
@@ -65,7 +66,7 @@ void take_set(const FamilyTable& family, const Config& set, Config& requested, s
     }
     if (key != family.config.end() && !fits_type(*key, item.value)) {
       findings.push_back(config_finding("TN-CONFIG-VALUE", Severity::kError, item.key,
-                                        fmt::format("{} {} cannot be {}", family.name, item.key, io::escape(to_string(item.value))),
+                                        fmt::format("{} {} cannot be {}", family.name, item.key, quoted(item.value)),
                                         key->choices.empty() ? fmt::format("It is of type {}.", key->type)
                                                              : fmt::format("Choices: {}.", to_string(Value(Value::List(key->choices))))));
       continue;

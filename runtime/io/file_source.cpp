@@ -180,7 +180,7 @@ const ReadCalls& system_read_calls() {
 
 Result<std::shared_ptr<ByteSource>> open_file(const std::string& path, const ReadCalls& calls) {
   if (path.empty()) {
-    return refuse(ErrorKind::kNotFound, "IO-NOTFOUND", {.file = "\"\""}, "the path is empty", "a path is required");
+    return refuse(ErrorKind::kNotFound, "IO-NOTFOUND", {.file = "CKPT"}, "the path is empty", "a path is required");
   }
   if (path.find('\0') != std::string::npos) {
     return refuse(ErrorKind::kNotFound, "IO-NOTFOUND", {.file = path}, "the path holds a NUL", "a path is required");

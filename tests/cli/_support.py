@@ -24,9 +24,9 @@ def tenon(*args, stdout=subprocess.PIPE, env=None, **kwargs):
         env={**os.environ, **(env or {})}, timeout=120, **kwargs)
 
 
-def document(*args):
+def document(*args, env=None):
     """The exit code and the one JSON document on standard output of `tenon ... --json`."""
-    done = tenon(*args, "--json")
+    done = tenon(*args, "--json", env=env)
     return done.returncode, json.loads(done.stdout.decode("utf-8"))
 
 

@@ -1,6 +1,8 @@
 """Bad input as a new user meets it: one clear line, the right exit code, nothing written."""
+import hashlib
 import os
 import pathlib
+import re
 
 import _support as support
 from _support import document, tenon
@@ -43,6 +45,25 @@ class Paths(support.TestCase):
                 for verb in ("inspect", "check"):
                     self.assert_one_line(tenon(verb, str(whole)), 2, "model.safetensors")
 
+    def test_a_link_is_followed_and_a_link_to_nothing_is_not(self):
+        whole = self.copy_digits()
+        (self.folder / "link").symlink_to(whole.parent)
+        (self.folder / "dangling").symlink_to(self.folder / "gone")
+        (self.folder / "loop").symlink_to(self.folder / "loop")
+        self.assertEqual(tenon("check", str(self.folder / "link")).returncode, 0)
+        self.assert_one_line(tenon("check", str(self.folder / "dangling")), 2, "IO-NOTFOUND")
+        self.assert_one_line(tenon("check", str(self.folder / "loop")), 2, "loop")
+
+    def test_a_file_without_tensors_or_elements(self):
+        for name, tensors in (("none", {}), ("empty", {"a": ("F32", [0, 3])})):
+            with self.subTest(name=name):
+                path = str(self.folder / (name + ".safetensors"))
+                support.write_safetensors(path, tensors)
+                self.assertEqual(len(document("ls", path)[1]["tensors"]), len(tensors))
+                for verb in ("inspect", "check", "load"):
+                    code, answer = document(verb, path)
+                    self.assertEqual((code, answer["error"]), (3, None), verb)
+
     def test_something_that_is_no_file(self):
         fifo = self.folder / "pipe"
         os.mkfifo(fifo)
@@ -77,6 +98,51 @@ class Requests(support.TestCase):
     def test_a_config_that_does_not_exist(self):
         self.assert_one_line(tenon("check", self.model, "--config", str(self.folder / "no.json")), 4, "no.json")
 
+    def test_a_setting_that_the_family_does_not_have(self):
+        for setting, code, words in (("num_headz=3", "TN-CONFIG-KEY", ['no config key "num_headz"']),
+                                     ("num_heads=abc", "TN-CONFIG-VALUE", ['num_heads cannot be "abc"']),
+                                     ("num_heads=", "TN-CONFIG-VALUE", ['num_heads cannot be ""']),
+                                     ("num_heads=5", "TN-CONFIG-VALUE", ["divisor of embed_dim"])):
+            for verb in ("check", "load"):
+                with self.subTest(setting=setting, verb=verb):
+                    self.assert_one_line(tenon(verb, self.model, "--set", setting), 4, *words)
+                    exit_code, answer = document(verb, self.model, "--set", setting)
+                    self.assertEqual((exit_code, answer["error"]["code"]), (4, code))
+        self.assertEqual(tenon("load", self.model, "--set", "num_heads=4").returncode, 0)
+
+    def test_a_setting_against_the_shapes_is_a_finding(self):
+        code, answer = document("check", self.model, "--set", "depth=2")
+        self.assertEqual((code, answer["error"], answer["verdict"]), (1, None, "refused"))
+        self.assertIn("TN-CONFIG-CONTRADICTS", [f["id"] for f in answer["findings"]])
+
+    def test_a_policy_that_expects_other_bytes(self):
+        policy = self.folder / "gate.yaml"
+        name, hexes = pathlib.Path(self.model).name, hashlib.sha256(pathlib.Path(self.model).read_bytes()).hexdigest()
+        text = 'tenon_policy: 1\nexpect: {family: vit, sha256: {"%s": "%s"}}\n'
+        policy.write_text(text % (name, "0" * 64))
+        for verb in ("check", "load"):
+            with self.subTest(verb=verb):
+                self.assert_one_line(tenon(verb, self.model, "--policy", str(policy)), 5, name, hexes, "TN-SHA256")
+        done = tenon("load", self.model, "--policy", str(policy), "--progress", "json")
+        self.assertNotIn(b'"read"', done.stderr)
+        policy.write_text(text % (name, hexes.upper()))
+        self.assertEqual(tenon("load", self.model, "--policy", str(policy)).returncode, 0)
+
+    def test_a_policy_that_expects_another_family(self):
+        policy = self.folder / "gate.yaml"
+        policy.write_text("tenon_policy: 1\nexpect: {family: clip}\n")
+        code, answer = document("check", self.model, "--policy", str(policy))
+        self.assertEqual((code, answer["verdict"]), (1, "refused"))
+        self.assertIn("TN-EXPECT", [f["id"] for f in answer["findings"]])
+
+    def test_a_rule_that_decides_over_nothing_is_said(self):
+        policy = self.folder / "gate.json"
+        policy.write_text('{"tenon_policy": 1, "rules": [{"on": "unexpected", "key": "nothing.**", "do": "drop"}]}')
+        code, answer = document("check", self.model, "--policy", str(policy))
+        self.assertEqual((code, answer["verdict"]), (0, "accepted"))
+        [finding] = answer["findings"]
+        self.assertEqual((finding["id"], finding["severity"]), ("TN-POLICY-UNUSED", "warning"))
+
     def test_a_hash_that_differs(self):
         done = tenon("load", self.model, "--sha256", "0" * 64)
         self.assertEqual(done.returncode, 5, done.stderr)
@@ -94,6 +160,57 @@ class Requests(support.TestCase):
         code, answer = document("load", self.model, "--device", "cuda:77")
         self.assertEqual(code, 6)
         self.assertIn("cuda", answer["error"]["message"])
+
+
+class Values(support.TestCase):
+    """Findings that only the bytes can show."""
+
+    def model(self, change):
+        path = self.copy_digits()
+        tensors = support.read_safetensors(path)
+        dtype, shape, data = tensors["norm.bias"]
+        values = support.floats(data)
+        change(values)
+        tensors["norm.bias"] = (dtype, shape, values.tobytes())
+        support.write_safetensors(path, tensors)
+        return str(path)
+
+    def test_numbers_that_are_none_are_counted_and_named(self):
+        def spoil(values):
+            values[0], values[1] = float("nan"), float("-inf")
+
+        code, answer = document("load", self.model(spoil))
+        self.assertEqual((code, answer["audit"]["nan"], answer["audit"]["inf"]), (0, 1, 1))
+        [finding] = [f for f in answer["findings"] if f["id"] == "TN-NOT-FINITE"]
+        self.assertEqual((finding["target"], finding["severity"]), ("norm.bias", "warning"))
+
+    def test_a_cast_that_overflows_names_the_tensor(self):
+        def spoil(values):
+            values[0] = 1e6
+
+        path = self.model(spoil)
+        code, answer = document("load", path, "--dtype", "fp16")
+        self.assertEqual((code, answer["verdict"]), (1, "refused"))
+        [finding] = [f for f in answer["findings"] if f["id"] == "TN-CAST-OVERFLOW"]
+        self.assertEqual((finding["target"], finding["severity"]), ("norm.bias", "error"))
+        self.assertEqual(answer["diagnosis"][0]["cause"].count("TN-CAST-OVERFLOW"), 0)
+        self.assertEqual(tenon("load", path, "--dtype", "bf16").returncode, 0)
+        code, answer = document("load", path, "--dtype", "fp16", "--policy", "lenient")
+        self.assertEqual((code, answer["verdict"]), (0, "accepted-with-waivers"))
+
+    def test_the_remedy_of_an_overflow_works(self):
+        def spoil(values):
+            values[0] = 1e6
+
+        path = self.model(spoil)
+        _, answer = document("load", path, "--dtype", "fp16")
+        rule = re.search(r"\{on: dtype.*\}$", answer["diagnosis"][0]["remedy"]).group()
+        policy = self.folder / "policy.yaml"
+        policy.write_text(f"tenon_policy: 1\nrules:\n  - {rule}\n")
+        code, answer = document("load", path, "--policy", str(policy))
+        self.assertEqual(code, 0, answer)
+        dtypes = {tensor["target"]: tensor["dtype"] for tensor in answer["tensors"]}
+        self.assertEqual((dtypes["norm.bias"], dtypes["norm.weight"]), ("F32", "F16"))
 
 
 class Outputs(support.TestCase):

@@ -85,6 +85,34 @@ TEST(LoadAny, ChecksTheHashBeforeAnythingElse) {
   EXPECT_TRUE(load_any(plain(), options));
 }
 
+TEST(LoadAny, ChecksThePolicysHashesOfEachFileByName) {
+  auto options = settled();
+  options.policy.expect.sha256 = {{"checkpoint.safetensors", std::string(64, 'a')}};
+  const auto refused = load_any(plain(), options);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::kIntegrity);
+  EXPECT_NE(refused.error().message.find("checkpoint.safetensors"), std::string::npos);
+  const auto at = refused.error().message.find("its SHA-256 is ");
+  options.policy.expect.sha256.begin()->second = refused.error().message.substr(at + 15, 64);
+  EXPECT_TRUE(load_any(plain(), options));
+  options.policy.expect.sha256 = {{"another.safetensors", std::string(64, 'a')}};
+  const auto elsewhere = load_any(plain(), options);
+  ASSERT_FALSE(elsewhere);
+  EXPECT_EQ(elsewhere.error().kind, ErrorKind::kIntegrity);
+}
+
+TEST(LoadAny, RefusesASettingThatTheFamilyDoesNotHaveAsWrongUsage) {
+  for (const auto& [key, value, code] : {std::tuple{"num_headz", Value(4), "TN-CONFIG-KEY"}, std::tuple{"num_heads", Value("abc"), "TN-CONFIG-VALUE"}}) {
+    auto options = settled();
+    options.set.set(key, value, ConfigOrigin::kSet);
+    const auto refused = load_any(plain(), options);
+    ASSERT_FALSE(refused) << key;
+    EXPECT_EQ(refused.error().kind, ErrorKind::kUsage);
+    EXPECT_EQ(refused.error().code, code);
+    EXPECT_NE(refused.error().message.find(key), std::string::npos) << refused.error().message;
+  }
+}
+
 TEST(LoadAny, SaysWhatItDoesNotKnow) {
   const test::TempDir dir;
   const auto path = dir.write("strange.safetensors", test::safetensors_of({{"some.tensor", at::rand({2, 2})}}));

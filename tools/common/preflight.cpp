@@ -42,6 +42,10 @@ bool is_directory(const std::string& path) {
 }
 
 Result<void> exists(const std::string& checkpoint) {
+  std::error_code ignored;
+  if (checkpoint.ends_with("::") && !fs::exists(checkpoint, ignored)) {
+    return usage(fmt::format("{}: no part is named behind ::", io::quoted(checkpoint)));
+  }
   const std::string path = split_argument(checkpoint).path;
   if (is_directory(path)) return {};
   const auto source = open_file(path);
@@ -71,8 +75,11 @@ Result<void> check_family(const ModelOptions& model) {
 Result<void> check_readable(const char* option, const std::string& path) {
   if (path.empty()) return {};
   const auto source = open_file(path);
-  if (!source) return usage(fmt::format("{}: {}", option, source.error().message), source.error().remedy);
-  return {};
+  if (source) return {};
+  Error error = source.error();  // with the code of what is wrong with the file
+  error.kind = ErrorKind::kUsage;
+  error.message = fmt::format("{}: {}", option, error.message);
+  return tl::unexpected(std::move(error));
 }
 
 Failure unwritable(const std::string& path, std::string_view found) {
@@ -88,7 +95,7 @@ Result<void> check_output(const char* option, const std::string& path, const std
   for (const std::string& input : inputs) {
     if (!input.empty() && io::same_file(path, input)) return is_input(option, path);
   }
-  if (path.empty()) return unwritable("\"\"", "an empty path");
+  if (path.empty()) return unwritable(option, "an empty path");
   if (is_directory(path)) return unwritable(path, "a directory");
   const fs::path folder = fs::path(path).parent_path();
   const std::string parent = folder.empty() ? "." : folder.string();
