@@ -1,17 +1,25 @@
 // Weights for modules that tenon knows nothing about.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include <ATen/TensorOperators.h>
+#include <ATen/core/IListRef.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/rand.h>
 #include <ATen/ops/zeros.h>
+#include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/container/sequential.h>
 #include <torch/nn/modules/linear.h>
 
 #include <tenon/load.h>
+#include <tenon/rename.h>
 
+#include "tests/support/paths.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/torch/golden.h"
 #include "tests/support/torch/hand_made.h"
 
 namespace tenon {
@@ -180,6 +188,104 @@ layouts:
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_TRUE(at::equal(mlp.body->named_parameters()["1.weight"], given[2].tensor.t()));
   EXPECT_EQ(mlp.steps.item<int>(), 3);
+}
+
+TEST(LoadInto, RenamesThroughRowsWrittenInCpp) {
+  const test::TempDir dir;
+  const auto given = std::vector<test::NamedTensor>{{"net.first.w", at::rand({4, 3})},
+                                                    {"net.first.b", at::rand({4})},
+                                                    {"net.second.upper", at::rand({1, 4})},
+                                                    {"net.second.lower", at::rand({1, 4})},
+                                                    {"net.second.b", at::rand({2})},
+                                                    {"net.count", at::full({}, 3, at::kLong)}};
+  const std::vector<RenameRow> rows{{{"first.w"}, "body.0.weight"},
+                                    {{"first.b"}, "body.0.bias"},
+                                    {{"second.upper", "second.lower"}, "body.1.weight", "concat(0, $1, $2)"},
+                                    {{"second.b"}, "body.1.bias"},
+                                    {{"count"}, "steps"}};
+  Mlp mlp;
+  const auto report = load_into(mlp, write(dir, given), {}, rows);
+  ASSERT_TRUE(report) << report.error().message << "\n" << report.error().remedy;
+  EXPECT_TRUE(at::equal(mlp.body->named_parameters()["1.weight"], at::cat(std::vector<at::Tensor>{given[2].tensor, given[3].tensor}, 0)));
+  EXPECT_EQ(mlp.steps.item<int>(), 3);
+
+  const auto before = fingerprint(mlp);
+  auto wrong = rows;
+  wrong[2].expr = "concat(0, $1, $3)";
+  const auto refused = load_into(mlp, write(dir, given), {}, wrong);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::kUsage);
+  EXPECT_FALSE(load_into(mlp, write(dir, given), {}, std::vector<RenameRow>{}));
+  EXPECT_EQ(fingerprint(mlp), before);
+}
+
+TEST(LoadInto, RenamesAllLayersByOneRow) {
+  const test::TempDir dir;
+  const auto given = std::vector<test::NamedTensor>{{"layer.0.w", at::rand({4, 3})}, {"layer.0.b", at::rand({4})},
+                                                    {"layer.1.w", at::rand({2, 4})}, {"layer.1.b", at::rand({2})}};
+  torch::nn::Sequential net(torch::nn::Linear(3, 4), torch::nn::Linear(4, 2));
+  const std::vector<RenameRow> rows{{{"layer.{i}.w"}, "{i}.weight"}, {{"layer.{i}.b"}, "{i}.bias"}};
+  const auto report = load_into(*net, write(dir, given), {}, rows);
+  ASSERT_TRUE(report) << report.error().message << "\n" << report.error().remedy;
+  EXPECT_TRUE(at::equal(net->named_parameters()["1.weight"], given[2].tensor));
+}
+
+class Containers : public testing::TestWithParam<const char*> {};
+
+/// Files that torch and safetensors wrote: tests/data/mlp/make_mlp.py.
+TEST_P(Containers, FillAStockSequentialWithParametersAndBuffers) {
+  const auto folder = test::source_dir() / "tests/data/mlp";
+  torch::nn::Sequential net(torch::nn::Linear(3, 4), torch::nn::BatchNorm1d(4), torch::nn::Linear(4, 2));
+  const auto report = load_into(*net, (folder / GetParam()).string());
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->verdict, Verdict::kAccepted);
+  const auto parameters = net->named_parameters();
+  const auto buffers = net->named_buffers();
+  const auto expected = test::read_tensors(folder / "model.safetensors");
+  ASSERT_EQ(parameters.size() + buffers.size(), expected.size());
+  for (const auto& [name, tensor] : expected) {
+    EXPECT_TRUE(at::equal(parameters.contains(name) ? parameters[name] : buffers[name], tensor)) << name;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(OfTorch, Containers,
+                         testing::Values("model.safetensors", "zip.pt", "legacy.pt", "wrapped.pt", "sharded.bin.index.json",
+                                         "sharded.safetensors.index.json"),
+                         [](const auto& instance) {
+                           std::string name = instance.param;
+                           std::replace_if(name.begin(), name.end(), [](char c) { return c == '.'; }, '_');
+                           return name;
+                         });
+
+TEST(LoadInto, ChecksHashesBeforeAnythingIsBound) {
+  const auto path = (test::source_dir() / "tests/data/mlp/zip.pt").string();
+  torch::nn::Sequential net(torch::nn::Linear(3, 4), torch::nn::BatchNorm1d(4), torch::nn::Linear(4, 2));
+  const auto before = fingerprint(*net);
+  LoadOptions options;
+  options.policy.expect.sha256 = {{"zip.pt", std::string(64, '0')}};
+  const auto refused = load_into(*net, path, options);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::kIntegrity);
+  EXPECT_EQ(refused.error().code, "TN-SHA256");
+  EXPECT_EQ(fingerprint(*net), before);
+  options.policy.expect.sha256.clear();
+  EXPECT_TRUE(load_into(*net, path, options));
+}
+
+TEST(LoadInto, FillsOnlyThePartOfAJoinedTensorThatIsMissing) {
+  const test::TempDir dir;
+  const auto given = std::vector<test::NamedTensor>{{"upper", at::rand({2, 3})}, {"bias", at::rand({4})}};
+  const std::vector<RenameRow> rows{{{"upper", "lower"}, "weight", "concat(0, $1, $2)"}, {{"bias"}, "bias"}};
+  torch::nn::Linear layer(3, 4);
+  const auto own = layer->weight.detach().clone();
+  LoadOptions options;
+  EXPECT_FALSE(load_into(*layer, write(dir, given), options, rows));
+  options.policy = policy_preset("hf-like").value();
+  const auto report = load_into(*layer, write(dir, given), options, rows);
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_TRUE(at::equal(layer->weight.detach().slice(0, 0, 2), given[0].tensor));
+  EXPECT_TRUE(at::equal(layer->weight.detach().slice(0, 2, 4), own.slice(0, 2, 4)));
+  EXPECT_EQ(report->audit->without_origin, 0U);
 }
 
 }  // namespace
