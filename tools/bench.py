@@ -1,6 +1,6 @@
 """Times tenon's programs beside timm, open_clip, torch and safetensors on the same files. Run by tools/bench.
 
-Every figure is the median of several rounds, files warm in the page cache. A figure of tenon's includes the start of
+Every figure is the median of several rounds, files warm in the page cache unless the row says otherwise. A figure of tenon's includes the start of
 its process where the row says "process"; a load is what `tenon load` reports as total_s (open to bind, tables parsed),
 against safetensors.torch.load_file and load_state_dict(assign=True) into a model that was built on the meta device
 beforehand.
@@ -19,7 +19,7 @@ import safetensors.torch
 import timm
 import torch
 
-from benches import clip
+from benches import clip, places
 from benches.measure import Row, Tenon, median, python_load, save_random
 
 
@@ -97,7 +97,7 @@ def context(folder):
     file_system = subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True).stdout.strip()
     return (
         f"{cpu}, {len(os.sched_getaffinity(0))} cores, {platform.system()} {platform.release()}, {file_system}, "
-        f"page cache warm; torch {torch.__version__}, timm {timm.__version__}, "
+        f"page cache warm where no row says otherwise; torch {torch.__version__}, timm {timm.__version__}, "
         f"safetensors {safetensors.__version__}, Python {platform.python_version()}"
     )
 
@@ -118,6 +118,8 @@ def main():
             listing_rows(tenon, folder, rounds),
             load_rows(tenon, folder, f"vit_{size}_patch16_224", rounds),
             forward_rows(tenon, folder, "vit_base_patch16_224", rounds),
+            places.cold_rows(tenon, folder, f"vit_{size}_patch16_224", rounds, vit, save_vit),
+            places.cuda_rows(tenon, folder, f"vit_{size}_patch16_224", rounds, vit, save_vit),
             *(clip.rows(tenon, folder, name, rounds) for name in ["ViT-B-32"] + ([] if args.quick else ["ViT-L-14"])),
         ):
             for row in rows:

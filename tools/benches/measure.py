@@ -55,6 +55,16 @@ class Tenon:
         return peak
 
 
+class Unmeasured:
+    """A line of the table for what this machine cannot show."""
+
+    def __init__(self, what, why):
+        self.what, self.why = what, why
+
+    def markdown(self):
+        return f"| {self.what} | not measured: {self.why} | | | | |"
+
+
 class Row:
     """One line of the table. `better` is how many times the peer's time fits into tenon's limit."""
 

@@ -4,7 +4,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cctype>
 #include <functional>
 #include <memory>
 #include <iterator>
@@ -13,6 +12,7 @@
 
 #include "runtime/io/text.h"
 #include "tools/common/did_you_mean.h"
+#include "tools/common/validators.h"
 
 namespace tenon::tools {
 namespace {
@@ -63,10 +63,10 @@ constexpr VerbText kVerbs[] = {
      "  tenon explain blocks.0.attn.qkv.weight model.safetensors\n"
      "A tensor may be named as in the file or as in the model; nothing but headers is read.\n"
      "Exit code: 0 explained, 2 cannot be read, 3 unknown or ambiguous, 4 no such id or tensor."},
-    {Verb::kBench, "bench", "Time open, plan, load (warm and cold) and forward",
+    {Verb::kBench, "bench", "Time open, plan, read, bind, load (warm and cold) and forward",
      "  tenon bench model.safetensors\n"
      "  tenon bench vit-l.safetensors --batch 1 --batch 8 --threads 2\n"
-     "  tenon bench model.safetensors --device cuda --dtype bf16 --json > bench.json\n"
+     "  tenon bench model.safetensors --device cuda --dtype fp16 --dtype bf16 --json > bench.json\n"
      "--json gives Google Benchmark's JSON, readable by its compare.py; else a Markdown table."},
 };
 
@@ -88,18 +88,6 @@ class Help : public CLI::Formatter {
   }
   std::string make_option_usage(const CLI::Option* option) const override { return option->get_type_name(); }
 };
-
-// A value out of a short list, with a suggestion where the value looks like a typing error.
-CLI::Validator one_of(std::vector<std::string> choices) {
-  return CLI::Validator(
-      [choices](std::string& value) -> std::string {
-        if (std::find(choices.begin(), choices.end(), value) != choices.end()) return {};
-        const std::string near = nearest(value, choices);
-        return fmt::format("{} is not one of {}{}", io::quoted(value), fmt::join(choices, ", "),
-                           near.empty() ? "" : fmt::format("; did you mean {}?", near));
-      },
-      "");
-}
 
 CLI::Option* add_text(CLI::App& app, const char* name, std::string& into, const char* metavar,
                       const char* help, const char* group) {
@@ -170,20 +158,6 @@ std::pair<std::string, std::string> split_pair(const char* option, const std::st
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
-// cpu, cuda, cuda:0 ... cuda:99; no leading zeros, which LibTorch refuses by throwing.
-bool is_device(std::string_view device) {
-  if (device == "cpu" || device == "cuda") return true;
-  constexpr std::string_view kNumbered = "cuda:";
-  if (device.substr(0, kNumbered.size()) != kNumbered) return false;
-  const std::string_view number = device.substr(kNumbered.size());
-  const bool digits = std::all_of(number.begin(), number.end(), [](unsigned char c) { return std::isdigit(c); });
-  return digits && (number.size() == 1 || (number.size() == 2 && number.front() != '0'));
-}
-
-void check_device(const std::string& device) {
-  if (!is_device(device)) throw CLI::ValidationError("--device", io::quoted(device) + " is not cpu, cuda or cuda:N");
-}
-
 void add_partner(ModelOptions& model, const std::string& text) {
   const auto [role, checkpoint] = split_pair("--with", text);
   const std::vector<std::string> roles = {"base", "image_encoder", "adapter", "vae", "lora", "controlnet"};
@@ -193,13 +167,6 @@ void add_partner(ModelOptions& model, const std::string& text) {
                                                      near.empty() ? "" : fmt::format("; did you mean {}?", near)));
   }
   model.with.emplace_back(role, checkpoint);
-}
-
-void check_sha256(const std::string& hex) {
-  const bool digits = std::all_of(hex.begin(), hex.end(), [](unsigned char c) { return std::isxdigit(c); });
-  if (hex.size() != 64 || !digits) {
-    throw CLI::ValidationError("--sha256", io::quoted(hex) + " is not 64 hexadecimal digits");
-  }
 }
 
 void add_each(CLI::App& app, const char* name, const char* metavar, const char* help, const char* group,
@@ -230,20 +197,44 @@ void add_model(CLI::App& app, ModelOptions& model) {
            [&model](const std::string& text) { add_partner(model, text); });
   add_text(app, "--policy", model.policy, "NAME|FILE",
            "strict (default), lenient, ignore_mismatched_sizes, hf-like, or a YAML file", kModel);
-  add_text(app, "--sha256", model.sha256, "HEX", "The hash that the file must have", kModel);
+  add_text(app, "--sha256", model.sha256, "HEX", "The hash that the file must have", kModel)->check(sha256_digits());
   add_text(app, "--tables", model.tables, "DIR", "Tables that override the embedded ones", kModel);
 
-  add_text(app, "--device", model.device, "cpu|cuda|cuda:N", "Where the model goes (default cpu)", kReading);
-  app.add_option("--dtype", model.dtype, "Element type (default: keep for check and load, fp32 for run on CPU)")
-      ->check(one_of({"keep", "fp32", "fp16", "bf16"}))
-      ->option_text("keep|fp32|fp16|bf16")
-      ->group(kReading);
   add_choice<Io>(app, "--io", model.io, {{"auto", Io::kAuto}, {"read", Io::kRead}, {"mmap", Io::kMmap}},
                  "auto: map a local file where nothing is cast, else read in chunks", kReading);
   app.add_flag("--verify", model.verify, "Check the container's checksums also when mapping")->group(kReading);
   app.add_option("--threads", model.threads, "Threads for reading and computing")
       ->check(CLI::Range(1, 1024))
       ->option_text("N")
+      ->group(kReading);
+}
+
+constexpr const char* kDevices = "cpu|cuda|cuda:N";
+constexpr const char* kDtypes = "keep|fp32|fp16|bf16";
+
+// One device and one element type.
+void add_place(CLI::App& app, ModelOptions& model) {
+  add_text(app, "--device", model.device, kDevices, "Where the model goes (default cpu)", kReading)->check(device_name());
+  app.add_option("--dtype", model.dtype, "Element type (default: keep for check and load, fp32 for run on CPU)")
+      ->check(one_of({"keep", "fp32", "fp16", "bf16"}))
+      ->type_name(kDtypes)
+      ->option_text(kDtypes)
+      ->group(kReading);
+}
+
+// Any number of devices and element types: every one of the one with every one of the other.
+void add_places(CLI::App& app, Options& options) {
+  app.add_option("--device", options.devices, "A device to measure; may be given several times (default: cpu, and cuda where there is one)")
+      ->allow_extra_args(false)
+      ->check(device_name())
+      ->type_name(kDevices)
+      ->option_text(kDevices)
+      ->group(kReading);
+  app.add_option("--dtype", options.dtypes, "An element type; may be given several times (default keep)")
+      ->allow_extra_args(false)
+      ->check(one_of({"keep", "fp32", "fp16", "bf16"}))
+      ->type_name(kDtypes)
+      ->option_text(kDtypes)
       ->group(kReading);
 }
 
@@ -263,11 +254,11 @@ void add_diff(CLI::App& app, Options& options) {
   constexpr const char* kGroup = "Comparison";
   app.add_flag("--values", options.values, "Compare the values too")->group(kGroup);
   app.add_option("--atol", options.atol, "Absolute difference that is still equal (default 0)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->option_text("X")
       ->group(kGroup);
   app.add_option("--rtol", options.rtol, "Difference relative to B that is still equal (default 0)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->option_text("X")
       ->group(kGroup);
 }
@@ -297,6 +288,7 @@ void add_verb(CLI::App& root, const VerbText& text, Options& options) {
       add_text(app, "--outputs", options.outputs, "FILE", "Safetensors file to write", "Inputs and outputs")
           ->required();
       add_model(app, options.model);
+      add_place(app, options.model);
       break;
     case Verb::kDiff:
       add_diff(app, options);
@@ -306,10 +298,12 @@ void add_verb(CLI::App& root, const VerbText& text, Options& options) {
       add_text(app, "-o,--output", options.output, "FILE", "The safetensors file to write", "Output file")->required();
       add_text(app, "--against", options.against, "CKPT", "A template whose names and shapes must be met", "Output file");
       add_model(app, options.model);
+      add_place(app, options.model);
       break;
     case Verb::kCheck:
     case Verb::kLoad:
       add_model(app, options.model);
+      add_place(app, options.model);
       break;
     case Verb::kBench:
       app.add_option("--batch", options.batches, "Batch size of the forward; may be given several times (default 1)")
@@ -320,6 +314,7 @@ void add_verb(CLI::App& root, const VerbText& text, Options& options) {
           ->group("Forward");
       add_text(app, "--inputs", options.inputs, "FILE", "Inputs of the forward; else made from the config", "Forward");
       add_model(app, options.model);
+      add_places(app, options);
       break;
     case Verb::kExplain:
       break;
@@ -415,8 +410,6 @@ Parsed parse_options(int argc, const char* const* argv) {
   const std::string help = seen.verb.empty() ? "tenon --help" : fmt::format("tenon {} --help", seen.verb);
   try {
     root.parse(argc, argv);
-    check_device(options.model.device);
-    if (!options.model.sha256.empty()) check_sha256(options.model.sha256);
   } catch (const CLI::CallForHelp&) {
     return PrintText{root.help()};
   } catch (const CLI::CallForVersion&) {

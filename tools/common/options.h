@@ -49,7 +49,9 @@ struct Options {
   std::string to;  // convert: a layout
   std::string output;
   std::string against;
-  std::vector<int> batches;  // bench
+  std::vector<int> batches;          // bench
+  std::vector<std::string> devices;  // bench; none: the CPU, and CUDA where it can be used
+  std::vector<std::string> dtypes;   // bench; none: keep
   bool values = false;  // diff
   double atol = 0;
   double rtol = 0;

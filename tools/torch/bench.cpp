@@ -3,11 +3,9 @@
 #include <c10/core/Event.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
 #include <memory>
 #include <sstream>
 #include <utility>
@@ -18,13 +16,13 @@
 
 #include "runtime/build/guard.h"
 #include "runtime/report/json_values.h"
+#include "tools/torch/bench_context.h"
 #include "tools/torch/bench_table.h"
 #include "tools/torch/example_inputs.h"
 #include "tools/torch/load_options.h"
 #include "tools/torch/named_tensors.h"
 #include "tools/torch/outcome.h"
 #include "tools/torch/page_cache.h"
-#include "tools/torch/progress.h"
 #include "tools/torch/verbs.h"
 
 namespace tenon::tools {
@@ -32,26 +30,28 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// What the measurements of one checkpoint share.
+// One checkpoint on one device in one element type.
 struct Subject {
   std::string argument;
+  std::string dtype;  // as the user named it
   LoadOptions options;
   std::shared_ptr<const Checkpoint> checkpoint;
-  Loaded<torch::nn::Module> loaded;
-  const FamilyModule* family = nullptr;
+  std::string family;
+  Config config;
   NamedTensors inputs;  // given by the user; else made for each batch
 };
 
-void count_load(benchmark::State& state, const LoadReport& report) {
-  const Timings& timings = *report.timings;
-  state.SetIterationTime(timings.total_s);
-  state.counters["open_s"] = timings.open_s;
-  state.counters["plan_s"] = timings.plan_s;
-  state.counters["read_s"] = timings.read_s;
-  state.counters["bind_s"] = timings.bind_s;
-  state.counters["bytes"] = static_cast<double>(report.bytes_read.value_or(0));
-  state.counters["host_peak_bytes"] = static_cast<double>(report.memory.host_peak_bytes);
-  state.counters["device_bytes"] = static_cast<double>(report.memory.device_bytes);
+// The model of the subject whose forwards are measured: one at a time, as all together might not fit.
+struct Current {
+  const Subject* subject = nullptr;
+  Loaded<torch::nn::Module> loaded;
+};
+
+const FamilyModule* family_named(const std::string& name) {
+  const auto families = builtin_family_modules();
+  const auto found =
+      std::find_if(families.begin(), families.end(), [&name](const FamilyModule& family) { return family.name == name; });
+  return found == families.end() ? nullptr : &*found;
 }
 
 void measure_open(benchmark::State& state, const Subject& subject) {
@@ -65,13 +65,29 @@ void measure_open(benchmark::State& state, const Subject& subject) {
 void measure_plan(benchmark::State& state, const Subject& subject) {
   for (auto _ : state) {
     auto planned = plan_any(subject.argument, subject.options);
-    if (!planned) state.SkipWithError(planned.error().message.c_str());
-    benchmark::DoNotOptimize(planned);
+    if (!planned) {
+      state.SkipWithError(planned.error().message.c_str());
+      return;
+    }
+    state.SetIterationTime(planned->report.timings->plan_s);
+  }
+}
+
+void measure_construct(benchmark::State& state, const Subject& subject) {
+  const FamilyModule* family = family_named(subject.family);
+  if (family == nullptr) return state.SkipWithError("not measured: no family makes this model");
+  for (auto _ : state) {
+    auto module = family->make(subject.config);
+    if (!module) state.SkipWithError(module.error().message.c_str());
+    benchmark::DoNotOptimize(module);
   }
 }
 
 void measure_load(benchmark::State& state, const Subject& subject, bool cold) {
+  state.SetLabel(cold ? "page cache emptied before each load" : "page cache warm");
   std::uint64_t bytes = 0;
+  Timings sum;
+  Memory memory;
   for (auto _ : state) {
     if (cold && !drop_page_cache(*subject.checkpoint)) {
       state.SkipWithError("not measured: the page cache cannot be emptied here");
@@ -82,20 +98,29 @@ void measure_load(benchmark::State& state, const Subject& subject, bool cold) {
       state.SkipWithError(loaded.error().message.c_str());
       return;
     }
-    count_load(state, loaded->report);
+    const Timings& timings = *loaded->report.timings;
+    state.SetIterationTime(timings.total_s);
+    sum.read_s += timings.read_s;
+    sum.bind_s += timings.bind_s;
     bytes += loaded->report.bytes_read.value_or(0);
+    memory = loaded->report.memory;
   }
   state.SetBytesProcessed(static_cast<std::int64_t>(bytes));
+  state.counters["read_s"] = benchmark::Counter(sum.read_s, benchmark::Counter::kAvgIterations);
+  state.counters["bind_s"] = benchmark::Counter(sum.bind_s, benchmark::Counter::kAvgIterations);
+  state.counters["bytes"] = benchmark::Counter(static_cast<double>(bytes), benchmark::Counter::kAvgIterations);
+  state.counters["host_peak_bytes"] = static_cast<double>(memory.host_peak_bytes);
+  state.counters["device_bytes"] = static_cast<double>(memory.device_bytes);
 }
 
 // Seconds of one forward; on a device by its own events.
-double forward_seconds(const Subject& subject, const NamedTensors& inputs) {
+double forward_seconds(const FamilyModule& family, const Current& current, const NamedTensors& inputs) {
   const auto run = [&] {
-    auto outputs = subject.family->run(*subject.loaded.model, subject.loaded.report.config, inputs);
+    auto outputs = family.run(*current.loaded.model, current.loaded.report.config, inputs);
     if (!outputs) throw std::runtime_error(outputs.error().message);
     benchmark::DoNotOptimize(outputs);
   };
-  const c10::Device device = subject.options.device;
+  const c10::Device device = current.subject->options.device;
   if (device.is_cpu()) {
     const Clock::time_point start = Clock::now();
     run();
@@ -111,29 +136,40 @@ double forward_seconds(const Subject& subject, const NamedTensors& inputs) {
   return begin.elapsedTime(end) / 1000;
 }
 
-void measure_forward(benchmark::State& state, const Subject& subject, std::int64_t batch) {
-  NamedTensors inputs = subject.inputs.empty()
-                            ? example_inputs(std::string(subject.family->name), subject.loaded.report.config, batch)
-                            : with_batch(subject.inputs, batch);
-  if (inputs.empty()) {
-    state.SkipWithError("not measured: --inputs names the inputs of this family");
-    return;
+void measure_forward(benchmark::State& state, const Subject& subject, Current& current, std::int64_t batch) {
+  const FamilyModule* family = family_named(subject.family);
+  if (family == nullptr || family->run == nullptr) return state.SkipWithError("not measured: this family has no forward of its own");
+  if (current.subject != &subject) {
+    current = {};
+    auto loaded = load_any(subject.argument, subject.options);
+    if (!loaded) return state.SkipWithError(loaded.error().message.c_str());
+    current = {&subject, std::move(*loaded)};
   }
-  for (auto& [name, tensor] : inputs) tensor = tensor.to(subject.options.device);
+  NamedTensors inputs = subject.inputs.empty() ? example_inputs(subject.family, current.loaded.report.config, batch)
+                                               : with_batch(subject.inputs, batch);
+  if (inputs.empty()) return state.SkipWithError("not measured: --inputs names the inputs of this family");
   try {
-    for (auto _ : state) state.SetIterationTime(forward_seconds(subject, inputs));
+    for (auto& [name, tensor] : inputs) tensor = tensor.to(subject.options.device);
+    (void)forward_seconds(*family, current, inputs);  // the first sets up what later ones reuse
+    for (auto _ : state) state.SetIterationTime(forward_seconds(*family, current, inputs));
   } catch (...) {
     const Error error = loading::translate_current_exception("running the model");
-    state.SkipWithError(error.message.c_str());
-    return;
+    return state.SkipWithError(error.message.c_str());
   }
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()) * batch);
 }
 
-Result<std::shared_ptr<Subject>> prepare(const Options& options, const std::string& argument) {
-  auto request = load_options(options);
+using Subjects = std::vector<std::shared_ptr<Subject>>;
+
+// Loads once, so that what is refused is refused here and not measured.
+Result<std::shared_ptr<Subject>> prepare(const Options& options, const std::string& argument, const std::string& device,
+                                         const std::string& dtype) {
+  Options one = options;
+  one.model.device = device;
+  one.model.dtype = dtype;
+  auto request = load_options(one);
   if (!request) return tl::unexpected(request.error());
-  request->progress = [](auto, auto, auto) { return true; };
+  request->progress = {};
   request->audit = false;
   NamedTensors inputs;
   if (!options.inputs.empty()) {
@@ -143,90 +179,137 @@ Result<std::shared_ptr<Subject>> prepare(const Options& options, const std::stri
   }
   auto checkpoint = open_checkpoint(split_argument(argument).path);
   if (!checkpoint) return tl::unexpected(checkpoint.error());
-  auto loaded = load_any(argument, *request);
+  const auto loaded = load_any(argument, *request);
   if (!loaded) return tl::unexpected(loaded.error());
-  const auto families = builtin_family_modules();
-  const auto family = std::find_if(families.begin(), families.end(), [&loaded](const FamilyModule& candidate) {
-    return candidate.name == loaded->report.family;
-  });
   return std::make_shared<Subject>(
-      Subject{argument, std::move(*request), std::move(*checkpoint), std::move(*loaded), &*family, std::move(inputs)});
+      Subject{argument, dtype, std::move(*request), std::move(*checkpoint), loaded->report.family, loaded->report.config, std::move(inputs)});
 }
 
-void register_all(const Options& options, const std::shared_ptr<Subject>& subject) {
-  const std::string dtype = options.model.dtype.value_or("keep");
-  const std::string place = subject->options.device.str() + "/" + dtype;
-  const auto add = [&](const std::string& what, auto measure) {
-    return benchmark::RegisterBenchmark((subject->argument + "/" + what).c_str(),
-                                        [subject, measure](benchmark::State& state) { measure(state, *subject); })
-        ->Unit(benchmark::kMillisecond);
-  };
-  add("open", measure_open);
-  add("plan", measure_plan);
-  add("load/" + place + "/warm", [](auto& state, const auto& s) { measure_load(state, s, false); })->UseManualTime();
-  add("load/" + place + "/cold", [](auto& state, const auto& s) { measure_load(state, s, true); })
-      ->UseManualTime()
-      ->Iterations(3);
-  for (const int batch : options.batches.empty() ? std::vector<int>{1} : options.batches) {
-    add(fmt::format("forward/{}/batch:{}", place, batch),
-        [batch](auto& state, const auto& s) { measure_forward(state, s, batch); })
-        ->UseManualTime();
+class Registry {
+ public:
+  void add(const Options& options, const std::shared_ptr<Subject>& subject, bool first) {
+    const std::string& argument = subject->argument;
+    const auto on_subject = [&](const std::string& what, auto measure) {
+      return row(argument + "/" + what, [subject, measure](benchmark::State& state) { measure(state, *subject); });
+    };
+    if (first) {
+      on_subject("open", measure_open);
+      on_subject("plan", measure_plan)->UseManualTime();
+      on_subject("construct", measure_construct);
+    }
+    const std::string place = subject->options.device.str() + "/" + subject->dtype;
+    on_subject("load/" + place + "/warm", [](auto& state, const auto& s) { measure_load(state, s, false); })->UseManualTime();
+    on_subject("load/" + place + "/cold", [](auto& state, const auto& s) { measure_load(state, s, true); })
+        ->UseManualTime()
+        ->Iterations(3);
+    for (const int batch : options.batches.empty() ? std::vector<int>{1} : options.batches) {
+      row(fmt::format("{}/forward/{}/batch:{}", argument, place, batch),
+          [subject, batch, current = current_](benchmark::State& state) { measure_forward(state, *subject, *current, batch); })
+          ->UseManualTime();
+    }
   }
-  if (subject->options.device.is_cpu()) {
-    add("load/cuda/warm", [](auto& state, const auto&) { state.SkipWithError("not measured: --device cuda measures it"); });
+
+  void add_unmeasured(const std::string& argument, const std::string& device, const std::string& why) {
+    for (const char* what : {"load", "forward"}) {
+      row(argument + "/" + what + "/" + device,
+          [why](benchmark::State& state) { state.SkipWithError(("not measured: " + why).c_str()); });
+    }
   }
-}
 
-std::string model_of_cpu() {
-  std::ifstream information("/proc/cpuinfo");
-  for (std::string line; std::getline(information, line);) {
-    if (line.rfind("model name", 0) == 0) return line.substr(line.find(": ") + 2);
+  // Models are let go with what measured them.
+  ~Registry() { benchmark::ClearRegisteredBenchmarks(); }
+
+ private:
+  template <class Measure>
+  static benchmark::internal::Benchmark* row(const std::string& name, Measure measure) {
+    return benchmark::RegisterBenchmark(name.c_str(), measure)->Unit(benchmark::kMillisecond);
   }
-  return "unknown";
+
+  std::shared_ptr<Current> current_ = std::make_shared<Current>();
+};
+
+// Behind each load the stages that it timed, as rows of their own.
+void add_stage_rows(report::Json& measured) {
+  report::Json rows = report::Json::array();
+  for (const report::Json& row : measured["benchmarks"]) {
+    rows.push_back(row);
+    if (!row.contains("read_s")) continue;
+    for (const char* stage : {"read", "bind"}) {
+      report::Json of_stage = row;
+      const auto rename = [&](const char* key) {
+        std::string name = row[key].get<std::string>();
+        name.replace(name.rfind("/load/"), 6, fmt::format("/{}/", stage));
+        of_stage[key] = name;
+      };
+      rename("name");
+      rename("run_name");
+      of_stage["real_time"] = row[fmt::format("{}_s", stage)].get<double>() * 1000;
+      of_stage["cpu_time"] = of_stage["real_time"];
+      for (const char* other : {"bytes_per_second", "read_s", "bind_s", "host_peak_bytes", "device_bytes"}) of_stage.erase(other);
+      rows.push_back(std::move(of_stage));
+    }
+  }
+  measured["benchmarks"] = std::move(rows);
 }
 
-std::string driver() {
-  std::ifstream version("/proc/driver/nvidia/version");
-  std::string line;
-  return std::getline(version, line) ? line : "none";
-}
-
-report::Json measure(const Options& options, const std::vector<std::shared_ptr<Subject>>& subjects) {
-  for (const auto& subject : subjects) register_all(options, subject);
+report::Json run_all() {
   std::ostringstream text;
   benchmark::JSONReporter reporter;
   reporter.SetOutputStream(&text);
   reporter.SetErrorStream(&text);
   benchmark::RunSpecifiedBenchmarks(&reporter);
-  benchmark::ClearRegisteredBenchmarks();
-  report::Json measured = report::Json::parse(text.str());
+  return report::Json::parse(text.str());
+}
 
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  report::Json& context = measured["context"];
-  context["cpu"] = model_of_cpu();
-  context["gpu_driver"] = driver();
-  context["device"] = options.model.device;
+void add_context(report::Json& context, const Subjects& subjects) {
+  context["cpu"] = cpu_model();
+  context["gpu"] = gpu_models();
+  context["gpu_driver"] = gpu_driver();
   context["threads"] = at::get_num_threads();
-  context["peak_host_bytes"] = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+  context["page_cache"] = "warm, but for rows that end in cold";
+  context["peak_host_bytes"] = peak_host_bytes();
+  std::uint64_t device_bytes = 0;
+  context["devices"] = report::Json::array();
+  context["checkpoints"] = report::Json::array();
+  std::string last;
   for (const auto& subject : subjects) {
+    const std::string device = subject->options.device.str();
+    device_bytes = std::max(device_bytes, peak_device_bytes(subject->options.device));
+    auto& devices = context["devices"];
+    if (std::find(devices.begin(), devices.end(), device) == devices.end()) devices.push_back(device);
+    if (std::exchange(last, subject->argument) == subject->argument) continue;
     context["checkpoints"].push_back({{"path", report::json_text(subject->argument)},
                                       {"bytes", subject->checkpoint->total_bytes()},
                                       {"file_system", file_system(*subject->checkpoint)}});
   }
-  return measured;
+  context["peak_device_bytes"] = device_bytes;
 }
 
 }  // namespace
 
 Answer bench(const Options& options) {
-  std::vector<std::shared_ptr<Subject>> subjects;
+  const std::vector<std::string> devices = options.devices.empty() ? std::vector<std::string>{"cpu", "cuda"} : options.devices;
+  const std::vector<std::string> dtypes = options.dtypes.empty() ? std::vector<std::string>{"keep"} : options.dtypes;
+  Registry registry;
+  Subjects subjects;
   for (const std::string& argument : options.checkpoints) {
-    auto subject = prepare(options, argument);
-    if (!subject) return outcome(options, std::nullopt, subject.error());
-    subjects.push_back(std::move(*subject));
+    bool first = true;
+    for (const std::string& device : devices) {
+      for (const std::string& dtype : dtypes) {
+        auto subject = prepare(options, argument, device, dtype);
+        if (!subject && subject.error().kind == ErrorKind::kDevice && options.devices.empty()) {
+          registry.add_unmeasured(argument, device, subject.error().message);
+          break;
+        }
+        if (!subject) return outcome(options, std::nullopt, subject.error());
+        registry.add(options, *subject, std::exchange(first, false));
+        subjects.push_back(std::move(*subject));
+      }
+    }
   }
-  const report::Json measured = measure(options, subjects);
+  report::Json measured = run_all();
+  add_stage_rows(measured);
+  add_context(measured["context"], subjects);
   Answer answer;
   if (options.json) {
     report::Json document = report::json_head("bench", nullptr);

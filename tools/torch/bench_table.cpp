@@ -16,22 +16,23 @@ std::string rate(const report::Json& row) {
 std::string line(const report::Json& row) {
   const std::string name = io::escape(row["name"].get<std::string>(), 300);
   if (row.value("error_occurred", false)) {
-    return fmt::format("| {} | {} | | |\n", name, io::escape(row["error_message"].get<std::string>(), 300));
+    return fmt::format("| {} | {} | | | |\n", name, io::escape(row["error_message"].get<std::string>(), 300));
   }
-  return fmt::format("| {} | {:.3f} {} | {} | {} |\n", name, row["real_time"].get<double>(),
-                     row["time_unit"].get<std::string>(), rate(row), row["iterations"].get<std::uint64_t>());
+  return fmt::format("| {} | {:.3f} {} | {} | {} | {} |\n", name, row["real_time"].get<double>(),
+                     row["time_unit"].get<std::string>(), rate(row), row["iterations"].get<std::uint64_t>(),
+                     row.value("label", std::string()));
 }
 
 }  // namespace
 
 std::string bench_table(const report::Json& measured) {
-  std::string text = "| benchmark | time | rate | iterations |\n|---|---|---|---|\n";
+  std::string text = "| benchmark | time | rate | iterations | cache |\n|---|---|---|---|---|\n";
   for (const report::Json& row : measured["benchmarks"]) text += line(row);
   const report::Json& context = measured["context"];
-  text += fmt::format("\nCPU: {}; threads: {}; device: {}; GPU driver: {}; peak host memory: {:.1f} MB\n",
-                      context["cpu"].get<std::string>(), context["threads"].get<int>(),
-                      context["device"].get<std::string>(), context["gpu_driver"].get<std::string>(),
-                      context["peak_host_bytes"].get<double>() / 1e6);
+  text += fmt::format("\nCPU: {}; threads: {}; GPU: {}; driver: {}\npeak host memory: {:.1f} MB; peak device memory: {:.1f} MB\n",
+                      context["cpu"].get<std::string>(), context["threads"].get<int>(), context["gpu"].get<std::string>(),
+                      context["gpu_driver"].get<std::string>(), context["peak_host_bytes"].get<double>() / 1e6,
+                      context["peak_device_bytes"].get<double>() / 1e6);
   for (const report::Json& checkpoint : context["checkpoints"]) {
     text += fmt::format("{}: {:.1f} MB on {}\n", io::escape(checkpoint["path"].get<std::string>(), 300),
                         checkpoint["bytes"].get<double>() / 1e6, checkpoint["file_system"].get<std::string>());

@@ -36,12 +36,68 @@ NamedTensors clip(const Config& config, std::int64_t batch) {
   return inputs;
 }
 
+// Latents and prompts of the sizes that the released models are used at.
+NamedTensors unet(const Config& config, std::int64_t batch) {
+  const std::int64_t channels = config.int_or("in_channels", 4);
+  const std::int64_t context = config.int_or("cross_attention_dim", 768);
+  const std::int64_t added = config.int_or("projection_class_embeddings_input_dim", 0);
+  const std::int64_t per_id = config.int_or("addition_time_embed_dim", 256);
+  NamedTensors inputs{{"timestep", at::full({batch}, 500, at::kLong)}};
+  const Value* kind = config.find("_class_name");
+  if (kind != nullptr && *kind == Value("UNetSpatioTemporalConditionModel")) {
+    const std::int64_t frames = config.int_or("num_frames", 14);
+    inputs.emplace("sample", at::randn({batch, frames, channels, 72, 128}));
+    inputs.emplace("encoder_hidden_states", at::randn({batch, 1, context}));
+    inputs.emplace("added_time_ids", at::ones({batch, added / per_id}));
+    return inputs;
+  }
+  constexpr std::int64_t kTimeIds = 6;  // SDXL: original size, crop, target size
+  const std::int64_t side = added > 0 ? 128 : 64;
+  inputs.emplace("sample", at::randn({batch, channels, side, side}));
+  inputs.emplace("encoder_hidden_states", at::randn({batch, 77, context}));
+  if (added > kTimeIds * per_id) {
+    inputs.emplace("text_embeds", at::randn({batch, added - kTimeIds * per_id}));
+    inputs.emplace("time_ids", at::ones({batch, kTimeIds}));
+  }
+  return inputs;
+}
+
+NamedTensors photomaker(const Config& config, std::int64_t batch) {
+  constexpr std::int64_t kPrompt = 77;
+  const std::int64_t side = config.int_or("image_size", 224);
+  const std::int64_t tokens = config.int_or("num_tokens", 1);
+  at::Tensor mask = at::zeros({batch, kPrompt}, at::kBool);
+  mask.narrow(1, 5, tokens).fill_(true);
+  NamedTensors inputs{{"id_pixel_values", at::randn({batch, 1, 3, side, side})},
+                      {"prompt_embeds", at::randn({batch, kPrompt, config.int_or("cross_attention_dim", 2048)})},
+                      {"class_tokens_mask", mask}};
+  if (config.has("id_embeddings_dim")) inputs.emplace("id_embeds", at::randn({batch, 1, config.int_or("id_embeddings_dim", 512)}));
+  return inputs;
+}
+
+NamedTensors ip_adapter(const Config& config, std::int64_t batch) {
+  constexpr std::int64_t kTokens = 257;  // of a CLIP tower with patches of 14 at 224
+  constexpr std::int64_t kFace = 512;
+  const std::int64_t width = config.int_or("embeddings_dim", 1024);
+  const Value* projection = config.find("projection");
+  const auto is = [projection](const char* name) { return projection != nullptr && *projection == Value(name); };
+  if (is("face_plus")) {
+    return {{"image_embeds", at::randn({batch, config.int_or("id_embeddings_dim", kFace)})},
+            {"hidden_states", at::randn({batch, kTokens, width})}};
+  }
+  if (is("mlp") || (is("resampler") && width != kFace)) return {{"hidden_states", at::randn({batch, kTokens, width})}};
+  return {{"image_embeds", at::randn({batch, width})}};
+}
+
 }  // namespace
 
 NamedTensors example_inputs(const std::string& family, const Config& config, std::int64_t batch) {
   at::manual_seed(0);
   if (family == "vit") return vit(config, batch);
   if (family == "clip") return clip(config, batch);
+  if (family == "unet") return unet(config, batch);
+  if (family == "photomaker") return photomaker(config, batch);
+  if (family == "ip_adapter") return ip_adapter(config, batch);
   return {};
 }
 
