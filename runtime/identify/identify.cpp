@@ -41,7 +41,7 @@ std::vector<Finding> container_findings(const Checkpoint& checkpoint) {
   std::vector<Finding> findings;
   for (const ContainerNote& note : checkpoint.notes) {
     Finding finding;
-    finding.id = note.code;
+    finding.id = "TN-CONTAINER";  // the message ends in the container's own code
     finding.kind = FindingKind::kContainer;
     finding.severity = note.code.starts_with("IX-") ? Severity::kWarning : Severity::kNote;
     finding.action = Action::kKeep;
