@@ -55,3 +55,13 @@ add_executable(tenon_clip_tokens tools/tokenizer/main.cpp $<TARGET_OBJECTS:tenon
 target_link_libraries(tenon_clip_tokens PRIVATE tenon_tokenizer tenon_core_private CLI11::CLI11 spdlog::spdlog)
 set_target_properties(tenon_clip_tokens PROPERTIES
   OUTPUT_NAME clip-tokens RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/libexec/tenon)
+
+# A program as a user of the library would write it; see tools/demos/sampling.sh.
+tenon_sources(sample tools/sample/*.cpp)
+if(sample AND TENON_WITH_TORCH)
+  add_executable(tenon_sample ${sample})
+  target_include_directories(tenon_sample PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(tenon_sample PRIVATE tenon PNG::PNG)
+  set_target_properties(tenon_sample PROPERTIES
+    OUTPUT_NAME sample-digits RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+endif()
