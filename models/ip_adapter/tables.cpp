@@ -115,6 +115,15 @@ void decide_plus_version(ConfigBuilder& config) {
   }
 }
 
+/// The projections that the adapter's stand beside: the attentions that its numbers mean, each of one width and context.
+std::vector<ModuleUpdate> joined_attentions(const Config& config, std::int64_t cross) {
+  std::vector<ModuleUpdate> joined;
+  for (const NumberedAttention& attention : numbered_attentions(config.string_or("base_model", ""))) {
+    joined.push_back({"unet", attention.block + ".attn2.to_k", false, cross, attention.width});
+  }
+  return joined;
+}
+
 Derivation derive(const DeriveInput& input) {
   ConfigBuilder config("ip_adapter", input);
   const std::string projection = projection_of(config);
@@ -126,6 +135,7 @@ Derivation derive(const DeriveInput& input) {
   config.or_default("adapter_lora", "apply");
   config.result().variant = variant_of(config.config(), projection);
   if (projection == "face_plus") decide_plus_version(config);
+  config.result().updates = joined_attentions(config.config(), cross);
   return config.finish();
 }
 

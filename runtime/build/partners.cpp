@@ -1,17 +1,49 @@
 #include "runtime/build/partners.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "runtime/identify/choose_part.h"
 #include "runtime/identify/tables.h"
 
 namespace tenon::loading {
+namespace {
+
+/// Which part of a bundle a role means when the caller names none.
+constexpr std::pair<std::string_view, std::string_view> kMeant[] = {
+  {"base", "unet"}, {"vae", "vae"}, {"image_encoder", "image_encoder"}, {"lora", "lora_weights"}, {"controlnet", "controlnet"},
+};
+
+std::string meant_by(std::string_view role, const Identity& identity) {
+  for (const auto& [known, name] : kMeant) {
+    const auto is_it = [&, part = name](const Part& candidate) { return candidate.part == part; };
+    if (known == role && std::count_if(identity.parts.begin(), identity.parts.end(), is_it) == 1) return std::string(name);
+  }
+  return {};
+}
+
+/// Names are needed of a model whose partner says which modules it changes.
+bool changes_modules(const Part& part) { return !part.updates.empty(); }
+
+}  // namespace
+
+std::vector<std::pair<std::string, TensorType>> all_names(const Tables& tables, const Checkpoint& checkpoint, const Part& part) {
+  std::vector<std::pair<std::string, TensorType>> own;
+  for (const MappedTensor& tensor : map_part(checkpoint, part).tensors) own.emplace_back(tensor.target, tensor.type);
+  std::vector<std::pair<std::string, TensorType>> names = own;
+  for (const std::string& layout : layout_names(tables, part.family)) {
+    const auto renamed = unmap(tables, part.family, layout, part.config, own);
+    if (!renamed) continue;  // a layout that cannot say this model
+    for (const MappedTensor& tensor : *renamed) names.emplace_back(tensor.target, tensor.type);
+  }
+  return names;
+}
 
 std::vector<CheckRequest::Partner> Partners::list() const {
   std::vector<CheckRequest::Partner> partners;
   for (const auto& item : items_) {
-    partners.push_back({item.role, item.path, item.checkpoint.get(), &item.identity->parts[item.part]});
+    partners.push_back({item.role, item.path, item.checkpoint.get(), &item.identity->parts[item.part], item.variants, item.names});
   }
   return partners;
 }
@@ -37,6 +69,15 @@ std::vector<std::string> Partners::keys_of_theirs(const Config& set, const std::
   return keys;
 }
 
+void Partners::name_modules(const Tables& tables, const Checkpoint& checkpoint, const Part& part, CheckRequest& request) {
+  for (auto& item : items_) {
+    const Part& other = item.identity->parts[item.part];
+    if (changes_modules(part) && other.buildable) item.names = all_names(tables, *item.checkpoint, other);
+    if (changes_modules(other) && part.buildable && request.names.empty()) request.names = all_names(tables, checkpoint, part);
+  }
+  request.with = list();
+}
+
 Result<Partners> open_partners(const LoadOptions& options, const Tables& tables) {
   Partners partners;
   for (const auto& [role, path] : options.with) {
@@ -45,9 +86,11 @@ Result<Partners> open_partners(const LoadOptions& options, const Tables& tables)
     if (!checkpoint) return tl::unexpected(checkpoint.error());
     auto identity = identify(**checkpoint, tables);
     if (!identity) return tl::unexpected(identity.error());
-    const auto part = choose_part(*identity, argument.part, "", argument.path);
+    const auto part = choose_part(*identity, argument.part.empty() ? meant_by(role, *identity) : argument.part, "", argument.path);
     if (!part) return tl::unexpected(part.error());
-    partners.items_.push_back({role, path, std::move(*checkpoint), std::make_unique<Identity>(std::move(*identity)), *part});
+    const FamilyTable* family = tables.family(identity->parts[*part].family);
+    partners.items_.push_back({role, path, std::move(*checkpoint), std::make_unique<Identity>(std::move(*identity)), *part,
+                               family == nullptr ? std::vector<Variant>() : variants_of(*family), {}});
   }
   return partners;
 }

@@ -85,6 +85,25 @@ Result<void> settings_fit(const Part& part) {
   return {};
 }
 
+/// Values that the caller asked for and that nothing in the file contradicts.
+bool callers_fault(const LoadOptions& options, const Part& part) {
+  const bool contradicted = std::any_of(part.findings.begin(), part.findings.end(), [](const Finding& finding) {
+    return finding.severity == Severity::kError;
+  });
+  return !contradicted && (!options.set.items().empty() || !options.config_path.empty());
+}
+
+/// The file's tensors do not add up to a model's config.
+Finding impossible_config(const Error& error) {
+  Finding finding;
+  finding.id = "TN-CONFIG-IMPOSSIBLE";
+  finding.kind = FindingKind::kConfig;
+  finding.severity = Severity::kError;
+  finding.message = error.message;
+  finding.remedy = "tenon explain TN-CONFIG-IMPOSSIBLE";
+  return finding;
+}
+
 using Clock = std::chrono::steady_clock;
 double seconds(Clock::duration d) { return std::chrono::duration<double>(d).count(); }
 
@@ -106,7 +125,7 @@ Result<Planned> loading::plan_for(const std::string& path, const LoadOptions& op
   if (!identity) return tl::unexpected(identity.error());
 
   if (auto begun = progress.report("plan"); !begun) return tl::unexpected(begun.error());
-  const auto partners = loading::open_partners(options, **tables);
+  auto partners = loading::open_partners(options, **tables);
   if (!partners) return tl::unexpected(partners.error());
   CheckRequest check;
   check.family = options.family;
@@ -127,6 +146,7 @@ Result<Planned> loading::plan_for(const std::string& path, const LoadOptions& op
   });
   if (auto fit = settings_fit(part); !fit) return tl::unexpected(fit.error());
   planned.family = module_of(options, part.family);
+  partners->name_modules(**tables, *planned.checkpoint, part, check);
   if (!part.buildable || !planned.family) {
     planned.report = refuse_identity(*planned.checkpoint, planned.identity, &part, check);
     if (part.family.empty()) return loading::refusal(std::move(planned.report), ErrorKind::kIdentity);
@@ -134,7 +154,12 @@ Result<Planned> loading::plan_for(const std::string& path, const LoadOptions& op
   }
 
   auto module = loading::guarded("making the module", [&] { return planned.family->make(part.config); });
-  if (!module) return tl::unexpected(module.error());
+  if (!module) {
+    if (module.error().kind != ErrorKind::kUsage || callers_fault(options, part)) return tl::unexpected(module.error());
+    planned.identity.parts[planned.part].findings.push_back(impossible_config(module.error()));
+    planned.report = refuse_identity(*planned.checkpoint, planned.identity, &part, check);
+    return planned;
+  }
   planned.skeleton = std::move(*module);
   check.head_prefixes = loading::head_prefixes(**tables, part.family);
   check.asked = loading::asked_of(options, part);

@@ -17,22 +17,65 @@ std::string shard_text(const ShardIndex& index, std::size_t shard) {
          io::quoted(index.shards[shard], 96);
 }
 
+/// "model-00003-of-00007.safetensors" gives "model-", "" for names of another form.
+std::string_view shard_family(std::string_view name) {
+  const auto of = name.rfind("-of-");
+  if (of == std::string_view::npos || of == 0) return {};
+  const auto digits = name.find_last_not_of("0123456789", of - 1);
+  return digits == std::string_view::npos || digits + 1 == of ? std::string_view{} : name.substr(0, digits + 1);
+}
+
+/// What follows the number: "-of-00007.safetensors".
+std::string_view shard_total(std::string_view name) { return name.substr(name.rfind("-of-")); }
+
+/// The last name of a set of shards that is complete and not the index's; empty when there is none.
+std::string complete_other_set(const ShardIndex& index, const std::vector<std::string>& names) {
+  std::map<std::pair<std::string_view, std::string_view>, std::vector<std::string_view>> sets;
+  for (const std::string& name : names) {
+    if (!shard_family(name).empty() && is_checkpoint_name(name)) sets[{shard_family(name), shard_total(name)}].push_back(name);
+  }
+  for (const auto& [key, members] : sets) {
+    const bool named = std::binary_search(index.shards.begin(), index.shards.end(), members.front());
+    const auto total = key.second.substr(4, key.second.find('.') - 4);
+    const auto number = members.back().substr(key.first.size(), total.size());
+    const bool complete = number == total && std::to_string(members.size()) == total.substr(std::min(total.size(), total.find_first_not_of('0')));
+    if (!named && complete) return std::string(members.back());
+  }
+  return {};
+}
+
+/// Shards that the index names and that are not there: an old index beside other shards, or a download that stopped.
+Failure missing_shards(const std::string& path, const ShardIndex& index, std::size_t first, const std::vector<std::string>& names) {
+  std::vector<std::string> missing;
+  for (const std::string& shard : index.shards) {
+    if (!std::binary_search(names.begin(), names.end(), shard)) missing.push_back(shard);
+  }
+  const std::string more = missing.size() > 1 ? " (" + std::to_string(missing.size()) + " of " + std::to_string(index.shards.size()) + " are missing)" : "";
+  if (const std::string other = complete_other_set(index, names); !other.empty()) {
+    return io::refuse(ErrorKind::kNotFound,
+                      "IX-STALE",
+                      {.file = path},
+                      shard_text(index, first) + " not found" + more + ", and the folder holds another complete set, up to " + io::quoted(other, 96),
+                      "the index must name the shards that are there; nothing was loaded",
+                      "The index is stale: write it anew from the shards beside it, whose tensors are all there, or get the index that belongs to them.");
+  }
+  std::string list;
+  for (std::size_t i = 0; i < missing.size() && i < 4; ++i) list += " " + io::escape(missing[i], 96);
+  return io::refuse(ErrorKind::kNotFound,
+                    "IX-MISSING-SHARD",
+                    {.file = path},
+                    shard_text(index, first) + " not found" + more,
+                    "every shard is required (incomplete download?); nothing was loaded",
+                    "Fetch into the folder of the index:" + list + (missing.size() > 4 ? " and the others that it names" : ""));
+}
+
 /// The index's path tells where a shard is: "dir/" of "dir/x.index.json", nothing of "x.index.json".
 std::string shard_path(const std::string& index_path, const std::string& shard) {
   const auto slash = index_path.rfind('/');
   return slash == std::string::npos ? shard : index_path.substr(0, slash + 1) + shard;
 }
 
-Failure missing_shards(const std::string& path, const ShardIndex& index, const std::vector<std::size_t>& missing) {
-  const std::string more = missing.size() == 1 ? "" : ", and " + std::to_string(missing.size() - 1) + " more";
-  return io::refuse(ErrorKind::kNotFound,
-                    "IX-MISSING-SHARD",
-                    {.file = path},
-                    shard_text(index, missing[0]) + " not found" + more,
-                    "every shard is required; nothing was loaded");
-}
-
-Result<std::vector<std::shared_ptr<ByteSource>>> open_all(const std::string& path, const ShardIndex& index) {
+Result<std::vector<std::shared_ptr<ByteSource>>> open_all(const std::string& path, const ShardIndex& index, const std::string& folder) {
   std::vector<std::shared_ptr<ByteSource>> sources;
   std::vector<std::size_t> missing;
   for (std::size_t i = 0; i < index.shards.size(); ++i) {
@@ -45,7 +88,7 @@ Result<std::vector<std::shared_ptr<ByteSource>>> open_all(const std::string& pat
       return Failure(source.error());
     }
   }
-  if (!missing.empty()) return missing_shards(path, index, missing);
+  if (!missing.empty()) return missing_shards(path, index, missing.front(), list_folder(folder).value_or(std::vector<std::string>{}));
   return sources;
 }
 
@@ -122,14 +165,6 @@ void note(CheckpointBuilder& builder, const std::string& path, std::string_view 
   builder.add_note(std::string(code), io::message_line({.file = path}, text, "", code));
 }
 
-/// "model-00003-of-00007.safetensors" gives "model-", "" for names of another form.
-std::string_view shard_family(std::string_view name) {
-  const auto of = name.rfind("-of-");
-  if (of == std::string_view::npos || of == 0) return {};
-  const auto digits = name.find_last_not_of("0123456789", of - 1);
-  return digits == std::string_view::npos || digits + 1 == of ? std::string_view{} : name.substr(0, digits + 1);
-}
-
 void note_extra_shards(CheckpointBuilder& builder,
                        const std::string& path,
                        const ShardIndex& index,
@@ -174,7 +209,7 @@ Result<std::vector<std::string>> add_shards(CheckpointBuilder& builder,
   const std::string& path = index_source.name();
   const auto index = formats::read_index(index_source, limits);
   if (!index) return Failure(index.error());
-  auto sources = open_all(path, *index);
+  auto sources = open_all(path, *index, folder);
   if (!sources) return Failure(sources.error());
   std::vector<formats::Opened> shards;
   std::uint64_t bytes = 0;

@@ -25,6 +25,17 @@ std::vector<std::size_t> with_id(const Case& subject, std::string_view id) {
   return refusing(subject, [&](const Finding& finding) { return has_id(finding, id); });
 }
 
+/// What else a file of several parts holds; "" for one part.
+std::string beside(const Case& subject) {
+  std::string others;
+  for (const Part& part : subject.identity.parts) {
+    if (&part == subject.part || part.family.empty()) continue;
+    others += fmt::format("{}{} ({})", others.empty() ? "" : ", ", io::escape(part.part),
+                          family_and_variant(part.family, part.variant));
+  }
+  return others.empty() ? others : fmt::format("; beside it are {} and nothing else", cut(others, 160));
+}
+
 /// What the file is, and the first thing that says so.
 std::string file_is(const Case& subject) {
   if (subject.part == nullptr) return what_it_is(subject.identity);
@@ -46,7 +57,7 @@ std::optional<Cause> another_family(const Case& subject) {
   auto root = with_id(subject, "TN-FAMILY");
   if (root.empty()) return std::nullopt;
   const std::string asked = family_and_variant(subject.request.family, subject.request.variant);
-  return Cause{fmt::format("this is {}; --as asks for {}", file_is(subject), asked),
+  return Cause{fmt::format("this is {}{}; --as asks for {}", file_is(subject), beside(subject), asked),
                take_it_as_it_is(subject), with_consequences(subject, std::move(root))};
 }
 
@@ -57,23 +68,47 @@ const Evidence* evidence_for(const std::vector<Evidence>& list, const std::strin
   return found == list.end() ? nullptr : &*found;
 }
 
-/// Why the file is this variant, or else why it is not the one that was asked for.
-std::string deciding_evidence(const Part& part, const std::string& asked) {
-  const Evidence* decided =
-      evidence_for(part.evidence, family_and_variant(part.family, part.variant));
-  if (decided == nullptr) decided = evidence_for(part.refused, asked);
-  return decided == nullptr ? std::string() : fmt::format(" ({})", cut(decided->text, 160));
+/// Why the file is the variant that it is, and how it differs from the one that was asked for.
+std::string what_differs(const Part& part, const std::string& asked) {
+  std::string text;
+  if (const Evidence* against = evidence_for(part.refused, asked))
+    text += fmt::format(", which {}", cut(against->text, 330));
+  if (const Evidence* decided = evidence_for(part.evidence, family_and_variant(part.family, part.variant)))
+    text += fmt::format(" (the file: {})", cut(decided->text, 160));
+  return text;
 }
 
 std::optional<Cause> another_variant(const Case& subject) {
   auto root = with_id(subject, "TN-VARIANT");
   if (root.empty() || subject.part == nullptr) return std::nullopt;
+  const Part& part = *subject.part;
   const std::string asked = family_and_variant(subject.request.family, subject.request.variant);
-  const std::string is = family_and_variant(subject.part->family, subject.part->variant);
-  return Cause{fmt::format("this is {}{}; --as asks for {}", what_it_is(*subject.part),
-                           deciding_evidence(*subject.part, asked), asked),
-               command(subject, "check", "--as " + shell_quoted(is)),
+  const std::string is = family_and_variant(part.family, part.variant);
+  return Cause{fmt::format("this is {}; --as asks for {}{}", what_it_is(part), asked, what_differs(part, asked)),
+               part.variant.empty() || part.variant == "custom" ? command(subject, "check", "--as " + shell_quoted(part.family))
+                                                                : command(subject, "check", "--as " + shell_quoted(is)),
                with_consequences(subject, std::move(root))};
+}
+
+/// Some tensors of a model, too few for a config: what they are of is said all the same.
+std::optional<Cause> piece_of_a_model(const Case& subject) {
+  auto root = with_id(subject, "TN-PIECE");
+  if (root.empty() || subject.part == nullptr) return std::nullopt;
+  const Part& part = *subject.part;
+  std::string known;
+  for (const Config::Item& item : part.config.items())
+    known += fmt::format("{}{} {}", known.empty() ? "; " : ", ", io::escape(item.key), to_string(item.value));
+  return Cause{fmt::format("the file holds {} of {} and not a whole model{}", tensors(part.tensors.size()), what_it_is(part), cut(known, 200)),
+               command(subject, "ls"), std::move(root)};
+}
+
+/// What is there does not add up to a model: a number that a module is made with is on no tensor.
+std::optional<Cause> no_config(const Case& subject) {
+  auto root = with_id(subject, "TN-CONFIG-IMPOSSIBLE");
+  if (root.empty() || subject.part == nullptr) return std::nullopt;
+  return Cause{fmt::format("the {} of {} do not make up a whole model: {}", tensors(subject.part->tensors.size()),
+                           what_it_is(*subject.part), cut(subject.findings[root[0]].message, 200)),
+               command(subject, "ls"), with_consequences(subject, std::move(root))};
 }
 
 std::optional<Cause> not_what_the_policy_expects(const Case& subject) {
@@ -87,8 +122,16 @@ std::optional<Cause> recognised_but_not_built(const Case& subject) {
   auto root = with_id(subject, "TN-NOT-BUILT");
   if (root.empty()) return std::nullopt;
   return Cause{
-      fmt::format("this is {}; tenon recognises it but has no model for it", file_is(subject)),
+      fmt::format("this is {}{}; tenon recognises it but has no model for it", file_is(subject),
+                  beside(subject)),
       take_it_as_it_is(subject), std::move(root)};
+}
+
+/// A file whose names say nothing may still say what it is by its container.
+std::string contents(const Checkpoint& checkpoint) {
+  const bool foreign = checkpoint.container != Container::kSafetensors;
+  return fmt::format("{} of this {}", tensors(checkpoint.tensors.size()),
+                     foreign ? fmt::format("{} file", container_name(checkpoint.container)) : std::string("file"));
 }
 
 std::optional<Cause> nothing_known(const Case& subject) {
@@ -101,9 +144,10 @@ std::optional<Cause> nothing_known(const Case& subject) {
   }
   std::string asked;
   if (!subject.request.family.empty())
-    asked = "; --as asks for " + io::escape(subject.request.family);
-  return Cause{fmt::format("none of the {} of this file belong to a layout that tenon knows{}{}",
-                           tensors(subject.checkpoint.tensors.size()), nearest, asked),
+    asked = "; --as asks for " + family_and_variant(subject.request.family, subject.request.variant);
+  const std::string_view nothing = subject.checkpoint.tensors.empty() ? "there is nothing to load: " : "";
+  return Cause{fmt::format("{}0 of the {} belong to a layout that tenon knows{}{}", nothing,
+                           contents(subject.checkpoint), nearest, asked),
                command(subject, "ls"), std::move(root)};
 }
 
@@ -144,16 +188,16 @@ std::optional<Cause> several_candidates(const Case& subject) {
 
 std::optional<Cause> wrong_partner(const Case& subject) {
   auto root = with_id(subject, "TN-PAIR");
+  const auto modules = with_id(subject, "TN-PAIR-MODULES");
+  root.insert(root.end(), modules.begin(), modules.end());
   if (root.empty()) return std::nullopt;
   std::string text;
-  std::string partners;
+  std::string remedy;
   for (const std::size_t index : root) {
     text += (text.empty() ? "" : "; ") + cut(subject.findings[index].message, 300);
+    remedy += (remedy.empty() ? "" : "; ") + cut(subject.findings[index].remedy, 200);
   }
-  for (const CheckRequest::Partner& partner : subject.request.with) {
-    partners += " " + shell_quoted(partner.path);
-  }
-  return Cause{std::move(text), "tenon inspect" + partners, std::move(root)};
+  return Cause{std::move(text), std::move(remedy), std::move(root)};
 }
 
 constexpr Rule kRules[] = {
@@ -161,8 +205,10 @@ constexpr Rule kRules[] = {
     {"TN-D-UNKNOWN", Depth::kIdentity, nothing_known},
     {"TN-D-AMBIGUOUS", Depth::kIdentity, several_candidates},
     {"TN-D-EXPECT", Depth::kIdentity, not_what_the_policy_expects},
-    {"TN-D-NOT-BUILT", Depth::kVariant, recognised_but_not_built},
+    {"TN-D-NOT-BUILT", Depth::kUnbuilt, recognised_but_not_built},
     {"TN-D-VARIANT", Depth::kVariant, another_variant},
+    {"TN-D-PIECE", Depth::kTensors, piece_of_a_model},
+    {"TN-D-INCOMPLETE", Depth::kTensors, no_config},
     {"TN-D-PAIR", Depth::kPartner, wrong_partner},
 };
 

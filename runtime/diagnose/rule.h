@@ -17,6 +17,7 @@ enum class Depth {
   kIdentity,  // another thing altogether
   kVariant,  // the right thing in another version
   kPartner,  // two files that do not belong together
+  kUnbuilt,  // known, and without a model
   kEncoding,  // the numbers are packed or scaled in a way that is not undone here
   kCoverage,  // hardly anything of the model is there
   kExtent,  // a whole tower, or the end of the file, is absent

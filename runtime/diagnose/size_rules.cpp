@@ -107,6 +107,7 @@ std::optional<Cause> resolution_changed(const Case& subject) {
     }
   }
   if (explains.empty()) return std::nullopt;
+  const std::size_t tables = explains.size();
   add_contradictions(subject, keys, explains);
   std::string asked;
   for (const std::string& key : keys) {
@@ -114,6 +115,8 @@ std::optional<Cause> resolution_changed(const Case& subject) {
                          to_string(*subject.request.asked.find(key)));
   }
   if (!asked.empty()) text += fmt::format(" ({} was asked for)", asked);
+  for (std::size_t i = tables; i < explains.size(); ++i)
+    text += "; " + cut(subject.findings[explains[i]].message, 160);
   return Cause{std::move(text),
                keys.empty() ? command(subject, "check") : lenient_with(subject, *keys.begin()),
                std::move(explains)};
@@ -150,11 +153,17 @@ std::optional<Cause> contradicted_config(const Case& subject) {
       subject, [](const Finding& finding) { return has_id(finding, "TN-CONFIG-CONTRADICTS"); });
   if (explains.empty()) return std::nullopt;
   std::string text;
+  for (const Finding& finding : subject.findings) {
+    if (!has_id(finding, "TN-CONFIG-DEFAULT")) continue;
+    text = cut(finding.message, 250) + "; config.json was not found or not read";
+  }
   for (const std::size_t index : explains) {
     text += (text.empty() ? "" : "; ") + cut(subject.findings[index].message, 160);
   }
   const auto follow = refusing(
-      subject, [](const Finding& f) { return is_about_a_tensor(f) || has_id(f, "TN-COVERAGE"); });
+      subject, [](const Finding& f) {
+        return is_about_a_tensor(f) || has_id(f, "TN-COVERAGE") || has_id(f, "TN-CONFIG-IMPOSSIBLE");
+      });
   explains.insert(explains.end(), follow.begin(), follow.end());
   return Cause{std::move(text), command(subject, "check"), std::move(explains)};
 }

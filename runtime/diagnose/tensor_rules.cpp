@@ -32,7 +32,12 @@ std::optional<Cause> under_half(const Case& subject) {
     return has_id(subject.findings[index], "TN-COVERAGE");
   });
   if (!guarded || subject.compared == nullptr || subject.part == nullptr) return std::nullopt;
+  const bool asked_otherwise = !refusing(subject, [](const Finding& finding) {
+                                  return has_id(finding, "TN-CONFIG-CONTRADICTS");
+                                }).empty();
+  if (asked_otherwise) return std::nullopt;  // another model was asked for than the file holds
   const Counts& counts = subject.compared->counts;
+  if (counts.missing == 0 && counts.mismatched > 0) return std::nullopt;  // all there, in other sizes or kinds
   return Cause{
       fmt::format("the file has {} of the {} tensors that {} needs, under half of its elements",
                   counts.matched, counts.expected, what_it_is(*subject.part)),
@@ -117,8 +122,7 @@ std::optional<Cause> absent_tensors(const Case& subject) {
   auto explains = refusing(
       subject, [](const Finding& finding) { return finding.kind == FindingKind::kMissing; });
   if (explains.empty() || subject.compared == nullptr) return std::nullopt;
-  return Cause{fmt::format("{} that the model needs are not in the file: {}",
-                           tensors(explains.size()), some_names(names_of(subject, explains))),
+  return Cause{fmt::format("the file lacks {} that the model needs: {}", tensors(explains.size()), some_names(names_of(subject, explains))),
                explain("TN-D-MISSING"), std::move(explains)};
 }
 
@@ -131,6 +135,13 @@ std::optional<Cause> surplus_tensors(const Case& subject) {
                command(subject, "check", "--policy lenient"), std::move(explains)};
 }
 
+/// That hardly anything matches follows from what differs.
+void add_coverage(const Case& subject, std::vector<std::size_t>& explains) {
+  const auto guarded =
+      refusing(subject, [](const Finding& finding) { return has_id(finding, "TN-COVERAGE"); });
+  explains.insert(explains.end(), guarded.begin(), guarded.end());
+}
+
 std::optional<Cause> other_shapes(const Case& subject) {
   auto explains =
       refusing(subject, [](const Finding& finding) { return finding.kind == FindingKind::kShape; });
@@ -138,6 +149,7 @@ std::optional<Cause> other_shapes(const Case& subject) {
   const Finding& first = subject.findings[explains[0]];
   std::string text = cut(first.message, 300);
   if (explains.size() > 1) text += fmt::format(", and {} more differ", explains.size() - 1);
+  add_coverage(subject, explains);
   return Cause{std::move(text), command(subject, "check", "-v"), std::move(explains)};
 }
 
@@ -147,6 +159,7 @@ std::optional<Cause> other_kinds(const Case& subject) {
   if (explains.empty()) return std::nullopt;
   std::string text = cut(subject.findings[explains[0]].message, 300);
   if (explains.size() > 1) text += fmt::format(", and {} more", explains.size() - 1);
+  add_coverage(subject, explains);
   return Cause{std::move(text), explain("TN-D-DTYPE"), std::move(explains)};
 }
 

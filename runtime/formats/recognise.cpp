@@ -29,7 +29,7 @@ struct Foreign {
 
 constexpr std::string_view kDecompress = "Decompress it and give tenon the file inside.";
 constexpr std::string_view kSaveFromFramework = "Load it with the framework that wrote it and save its weights as safetensors.";
-constexpr std::string_view kDownloadAgain = "Download the file again; a server sent this page in its place.";
+constexpr std::string_view kDownloadAgain = "Download the file again by its direct link; a server sent this page in its place.";
 
 constexpr Foreign kForeign[] = {
   {0, "version https://git-lfs"sv, "ST-LFS", "this is a Git LFS pointer, the weights were not downloaded",
@@ -160,6 +160,9 @@ Result<Kind> recognise(const ByteSource& source) {
   const auto bytes = io::read_range(source, 0, std::min(size, kHeadBytes));
   if (!bytes) return Failure(bytes.error());
   const std::string_view head = *bytes;
+  if (size >= kHeadBytes && head.find_first_not_of('\0') == std::string_view::npos) {
+    return foreign(source, head, {0, "", "TS-ZEROS", "it begins with zero bytes only: damaged, or never written", ""});
+  }
   if (begins_like_safetensors(head)) return Kind::kSafetensors;
   if (head.starts_with("PK\3\4") || head.starts_with("PK\5\6") || head.starts_with("PK\7\10")) return Kind::kZip;
   if (head.starts_with("GGUF")) return Kind::kGguf;
@@ -176,7 +179,8 @@ Result<Kind> recognise(const ByteSource& source) {
   if (is_tar(head)) return Kind::kTar;
   if (is_json(head)) return Kind::kJson;
   if (size > 1 && is_text(head, size <= kHeadBytes)) {
-    return foreign(source, head, {0, "", "TS-TEXT", "this is a text file, not a checkpoint", ""});
+    return foreign(source, head, {0, "", "TS-TEXT", "this is a text file, not a checkpoint",
+                                  "Download the file again by its direct link; what was saved is not the weights."});
   }
   if (is_safetensors(head, size)) return Kind::kSafetensors;
   const auto zip = ends_like_zip(source);

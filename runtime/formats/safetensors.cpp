@@ -86,7 +86,7 @@ Result<Listing> read_safetensors(const ByteSource& source, const Limits& limits)
   auto stated = read_stated_tensors(source.name(), text, limits, listing);
   if (!stated) return Failure(stated.error());
   const std::uint64_t data_begin = kSafetensorsLengthBytes + header->length;
-  if (auto sound = check_layout(source.name(), source.size() - data_begin, *stated); !sound) {
+  if (auto sound = check_layout(source.name(), data_begin, source.size() - data_begin, *stated); !sound) {
     return Failure(sound.error());
   }
   header->text = {};

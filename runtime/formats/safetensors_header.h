@@ -44,8 +44,9 @@ struct StatedTensors {
                                                                     Listing& listing);
 
 /// The rules that tie the entries to each other and to the data: unique names, sizes that follow from shapes, and
-/// every one of `data_bytes` owned by exactly one tensor.
+/// every one of `data_bytes`, which follow the first `data_begin`, owned by exactly one tensor.
 [[nodiscard]] Result<void> check_layout(const std::string& file,
+                                        std::uint64_t data_begin,
                                         std::uint64_t data_bytes,
                                         const StatedTensors& tensors);
 

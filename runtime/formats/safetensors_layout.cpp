@@ -11,8 +11,8 @@ namespace {
 
 class LayoutChecker {
  public:
-  LayoutChecker(const std::string& file, std::uint64_t data_bytes, const StatedTensors& tensors)
-      : file_(file), data_bytes_(data_bytes), stated_(tensors), tensors_(tensors.items) {}
+  LayoutChecker(const std::string& file, std::uint64_t data_begin, std::uint64_t data_bytes, const StatedTensors& tensors)
+      : file_(file), data_begin_(data_begin), data_bytes_(data_bytes), stated_(tensors), tensors_(tensors.items) {}
 
   Result<void> check() const {
     if (auto unique = check_names(); !unique) return unique;
@@ -80,7 +80,8 @@ class LayoutChecker {
       return refuse("ST-PAST-END",
                     tensor,
                     offsets(tensor) + " end past the " + std::to_string(data_bytes_) + " data bytes of the file",
-                    "the file must hold " + std::to_string(described_bytes()) + " data bytes (incomplete download?)");
+                    "the file is truncated: its header describes " + std::to_string(data_begin_ + described_bytes()) +
+                      " bytes, it has " + std::to_string(data_begin_ + data_bytes_));
     }
     return {};
   }
@@ -137,6 +138,7 @@ class LayoutChecker {
   }
 
   const std::string& file_;
+  std::uint64_t data_begin_;
   std::uint64_t data_bytes_;
   const StatedTensors& stated_;
   const std::deque<StatedTensor>& tensors_;
@@ -145,9 +147,10 @@ class LayoutChecker {
 }  // namespace
 
 Result<void> check_layout(const std::string& file,
+                          std::uint64_t data_begin,
                           std::uint64_t data_bytes,
                           const StatedTensors& tensors) {
-  return LayoutChecker(file, data_bytes, tensors).check();
+  return LayoutChecker(file, data_begin, data_bytes, tensors).check();
 }
 
 }  // namespace tenon::formats

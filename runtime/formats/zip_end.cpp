@@ -90,7 +90,12 @@ class EndReader {
                     std::to_string(size - tail_begin_ - *loose - kEndBytes) + " bytes after the archive",
                     "the end record must end the file");
     }
-    return refuse("ZP-END", "no end-of-central-directory record", "a zip archive ends with one (incomplete download?)");
+    const bool zeros = tail_.find_first_not_of('\0') == std::string::npos;
+    return refuse("ZP-END",
+                  zeros ? "no end-of-central-directory record, the last " + std::to_string(tail_.size()) + " bytes are zero"
+                        : std::string("no end-of-central-directory record"),
+                  zeros ? "a zip archive ends with one: the file is damaged, or was never written to its end"
+                        : "a zip archive ends with one: the file is truncated (incomplete download?)");
   }
 
   /// `end_at` becomes the place where the directory must end.

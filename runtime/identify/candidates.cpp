@@ -74,6 +74,11 @@ void claim_declined(const Checkpoint& checkpoint, Candidate& candidate, const Va
     const bool claimed = claims.empty() || std::any_of(claims.begin(), claims.end(), [&](const Pattern& p) { return p.matches(name); });
     if (claimed) candidate.tensors.push_back(t);
   }
+  // A piece speaks for every name behind its prefix, or for none: a stranger's model may share a few.
+  if (!candidate.family->piece_of.empty() && candidate.tensors.size() < last - first) {
+    candidate.against = fmt::format("{} of the {} names are of no such model", last - first - candidate.tensors.size(), last - first);
+    candidate.tensors.clear();
+  }
 }
 
 void claim_built(const Checkpoint& checkpoint, const Tables& tables, Candidate& candidate, const Variables& variables, const SegmentSets& sets) {

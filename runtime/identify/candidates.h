@@ -26,7 +26,7 @@ struct Candidate {
   std::vector<std::string> favour;
   std::string against;                   // empty: it holds
 
-  [[nodiscard]] std::string label() const { return family->name + " (" + layout->name + ")"; }
+  [[nodiscard]] std::string label() const { return family->said() + " (" + layout->name + ")"; }
 };
 
 /// Order-free: sorted by family, layout, form and prefix.

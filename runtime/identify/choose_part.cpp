@@ -70,7 +70,9 @@ Result<std::size_t> choose_part(const Identity& identity,
                  "one of them must be meant",
                  identity.parts[candidates.front()].part);
   }
-  // Nothing here can be built: the largest part says why.
+  // Nothing here can be built: the largest part says why, of the family that was asked for where there is one.
+  const auto asked = where(identity, all, [&](const Part& part) { return part.family == family; });
+  if (!asked.empty()) all = asked;
   return *std::max_element(all.begin(), all.end(), [&](auto a, auto b) {
     return identity.parts[a].tensors.size() < identity.parts[b].tensors.size();
   });

@@ -25,8 +25,9 @@ bool both_declined(const Candidate& a, const Candidate& b) {
   return a.family == b.family && a.form == nullptr && b.form == nullptr;
 }
 
-// Larger first; among equals the shorter prefix, then the order of the tables.
+// Larger first; among equals what outranks others, the shorter prefix, then the order of the tables.
 bool stronger(const Candidate& a, const Candidate& b) {
+  if (a.tensors.size() == b.tensors.size() && a.family->outranks != b.family->outranks) return a.family->outranks;
   if (a.tensors.size() != b.tensors.size()) return a.tensors.size() > b.tensors.size();
   if (a.prefix.size() != b.prefix.size()) return a.prefix.size() < b.prefix.size();
   return a.ref < b.ref;
@@ -58,10 +59,11 @@ std::string gives_way(const Candidate& weak, const Candidate& strong, std::size_
   if (same && weak.prefix.size() > strong.prefix.size()) {
     return fmt::format("explains the same tensors as {}, but only behind another prefix", strong.label());
   }
+  if (strong.family->outranks && !weak.family->outranks) return fmt::format("{} comes first", strong.label());
   if (same_layout(weak, strong)) return fmt::format("reads fewer names than {} with other spellings", strong.label());
   if (both_declined(weak, strong)) return fmt::format("{} of its tensors are those of {}", both, strong.label());
   if (same_model(weak, strong)) return fmt::format("reads the same model out of them as {}", strong.label());
-  if (!as_family.empty() && strong.family->name == as_family && weak.family->name != as_family) {
+  if (!as_family.empty() && strong.family->said() == as_family && weak.family->said() != as_family) {
     return fmt::format("--as {} settles it", as_family);
   }
   return {};
@@ -82,6 +84,14 @@ void join(Candidate& into, Candidate& from) {
   from.tensors.clear();
 }
 
+bool holds(const Candidate& candidate) { return candidate.against.empty() && !candidate.tensors.empty(); }
+
+// Pieces of models are asked only where nothing else explains anything.
+void set_pieces_aside(std::vector<Candidate>& candidates) {
+  const bool whole = std::any_of(candidates.begin(), candidates.end(), [](const Candidate& c) { return c.family->piece_of.empty() && holds(c); });
+  if (whole) std::erase_if(candidates, [](const Candidate& c) { return !c.family->piece_of.empty(); });
+}
+
 bool mostly_other_targets(const Candidate& a, const Candidate& b) {
   const auto wide = targets(a);
   const auto narrow = targets(b);
@@ -93,9 +103,10 @@ bool mostly_other_targets(const Candidate& a, const Candidate& b) {
 
 Contest hold_contest(std::vector<Candidate> candidates, const std::string& as_family) {
   Contest contest;
+  set_pieces_aside(candidates);
   std::stable_sort(candidates.begin(), candidates.end(), stronger);
   if (!as_family.empty()) {
-    std::stable_partition(candidates.begin(), candidates.end(), [&](const Candidate& c) { return c.family->name == as_family && c.against.empty(); });
+    std::stable_partition(candidates.begin(), candidates.end(), [&](const Candidate& c) { return c.family->said() == as_family && c.against.empty(); });
     std::stable_sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) { return a.tensors.size() > b.tensors.size(); });
   }
   for (Candidate& candidate : candidates) {

@@ -12,6 +12,7 @@
 #include "runtime/identify/contest.h"
 #include "runtime/identify/marks.h"
 #include "runtime/identify/nearest.h"
+#include "runtime/identify/notes.h"
 #include "runtime/identify/part_config.h"
 #include "runtime/identify/parts.h"
 #include "runtime/io/memory_guard.h"
@@ -70,7 +71,7 @@ Part describe_part(const Checkpoint& checkpoint, const PartDraft& draft, const s
   part.part = draft.name;
   part.prefix = candidate.prefix;
   part.prefixes = candidate.prefixes;
-  part.family = candidate.family->name;
+  part.family = candidate.family->said();
   part.layout = candidate.layout->name;
   part.tensors = candidate.tensors;
   part.tensors.insert(part.tensors.end(), draft.leftover.begin(), draft.leftover.end());
@@ -188,19 +189,33 @@ Result<Identity> identify_parts(const Checkpoint& checkpoint, const Tables& tabl
   for (const PartDraft& draft : draft_parts(checkpoint, std::move(contest.survivors), wrappers)) {
     Part part = describe_part(checkpoint, draft, contest.losers);
     if (draft.candidate.form == nullptr) {
-      describe_declined(checkpoint, tables, draft, part);
+      describe_declined(checkpoint, tables, draft, request, part);
+      const FamilyTable* whole = tables.family(draft.candidate.family->piece_of);
+      if (whole != nullptr) {
+        if (auto done = describe_piece(checkpoint, draft, *whole, request, part); !done) return tl::unexpected(done.error());
+      }
     } else if (auto done = finish_built(checkpoint, tables, draft, request, part); !done) {
       return tl::unexpected(done.error());
     }
     identity.parts.push_back(std::move(part));
   }
+  for (Part& part : identity.parts) {
+    for (Finding& note : part_notes(checkpoint, identity, part, wrappers)) part.findings.push_back(std::move(note));
+  }
+  return identity;
+}
+
+Result<Identity> identify_with_notes(const Checkpoint& checkpoint, const Tables& tables, const IdentifyRequest& request) {
+  auto identity = identify_parts(checkpoint, tables, request);
+  if (!identity) return identity;
+  for (Finding& note : checkpoint_notes(checkpoint)) identity->findings.push_back(std::move(note));
   return identity;
 }
 
 }  // namespace
 
 Result<Identity> identify(const Checkpoint& checkpoint, const Tables& tables, const IdentifyRequest& request) {
-  return io::guard_memory(checkpoint.path, [&] { return identify_parts(checkpoint, tables, request); });
+  return io::guard_memory(checkpoint.path, [&] { return identify_with_notes(checkpoint, tables, request); });
 }
 
 Mapped map_part(const Checkpoint&, const Part& part) {

@@ -7,13 +7,12 @@
 
 #include "runtime/identify/marks.h"
 #include "runtime/identify/reads.h"
+#include "runtime/identify/variants.h"
 #include "runtime/io/text.h"
 #include "runtime/value/quoted.h"
 
 namespace tenon {
 namespace {
-
-constexpr std::size_t kFewVariants = 12;  // so few that each refused one is worth a line
 
 Finding config_finding(std::string id, Severity severity, std::string key, std::string message, std::string remedy) {
   Finding finding;
@@ -93,29 +92,6 @@ void refuse_counts(const std::vector<ExcessiveCount>& counts, std::size_t tensor
   }
 }
 
-void explain_variant(const Part& part, const std::vector<Variant>& variants, std::vector<Evidence>& evidence, std::vector<Evidence>& refused) {
-  for (const Variant& variant : variants) {
-    const std::string label = part.family + "/" + variant.name;
-    if (variant.name == part.variant) {
-      std::string text;
-      for (const Config::Item& item : variant.match.items()) {
-        const Value* have = part.config.find(item.key);
-        if (have != nullptr && *have == item.value) text += (text.empty() ? "" : ", ") + item.key + " " + to_string(item.value);
-      }
-      evidence.push_back({label, text});
-    } else if (variants.size() <= kFewVariants) {
-      const auto& items = variant.match.items();
-      const auto differs = std::find_if(items.begin(), items.end(), [&](const Config::Item& item) {
-        const Value* have = part.config.find(item.key);
-        return have != nullptr && !have->is_null() && !(*have == item.value);
-      });
-      if (differs == items.end()) continue;
-      refused.push_back({label, fmt::format("has {} {}, this file has {}", differs->key, to_string(differs->value),
-                                            to_string(*part.config.find(differs->key)))});
-    }
-  }
-}
-
 }  // namespace
 
 Result<Config> gather_requested(const Checkpoint& checkpoint,
@@ -164,33 +140,12 @@ void derive_config(const FamilyTable& family,
   part.also = std::move(derivation.also);
   part.undecidable = std::move(derivation.undecidable);
   part.base = std::move(derivation.base);
+  part.updates = std::move(derivation.updates);
   part.findings.insert(part.findings.end(), derivation.findings.begin(), derivation.findings.end());
+  note_defaults(family, requested, part);
   refuse_counts(reader.excessive(), part.tensors.size(), part);
-  explain_variant(part, variants, part.evidence, part.refused);
-}
-
-void describe_declined(const Checkpoint& checkpoint, const Tables& tables, const PartDraft& draft, Part& part) {
-  const Candidate& candidate = draft.candidate;
-  part.declined = fmt::format("{}: {}{}{}", candidate.family->name, candidate.family->because,
-                              candidate.family->instead.empty() ? "" : "; ", candidate.family->instead);
-  std::vector<NamedType> names;
-  for (const std::uint32_t t : candidate.tensors) {
-    const TensorEntry& entry = checkpoint.tensors[t];
-    names.push_back({std::string_view(entry.name).substr(candidate.prefix.size()), entry.dtype, &entry.shape});
-  }
-  const SegmentSets sets = select_sets(*candidate.family);
-  const Variables variables = form_variables(*candidate.layout, tables.choice(candidate.ref));
-  const Reads reads = Reader(names, sets, variables).read(candidate.layout->reads);
-  for (const ReadRule& rule : candidate.layout->reads) {
-    const Value& value = reads.find(rule.name)->second;
-    if (!value.is_null()) part.config.set(rule.name, value, ConfigOrigin::kShapes);
-  }
-  for (const BaseRule& rule : candidate.layout->bases) {
-    const auto value = reads.find(rule.read);
-    if (value == reads.end() || !(value->second == rule.is)) continue;
-    part.base = rule.base;
-    break;
-  }
+  const Value* asked = requested.find("variant");
+  explain_variant(family, asked != nullptr && asked->as_string() != nullptr ? *asked->as_string() : std::string(), part);
 }
 
 }  // namespace tenon

@@ -28,6 +28,14 @@ void derive_config(const FamilyTable& family,
                    Part& part);
 
 /// Config, base and text of a part that is recognised and not built.
-void describe_declined(const Checkpoint& checkpoint, const Tables& tables, const PartDraft& draft, Part& part);
+void describe_declined(const Checkpoint& checkpoint, const Tables& tables, const PartDraft& draft, const IdentifyRequest& request, Part& part);
+
+/// Of a piece of a model that was described: which variants of `family` it may be of, and what contradicts it. Fails on a
+/// `--config` that cannot be read.
+[[nodiscard]] Result<void> describe_piece(const Checkpoint& checkpoint,
+                                          const PartDraft& draft,
+                                          const FamilyTable& family,
+                                          const IdentifyRequest& request,
+                                          Part& part);
 
 }  // namespace tenon

@@ -212,7 +212,9 @@ std::shared_ptr<const Tables> builtin_tables() {
 
 std::vector<std::string> family_names(const Tables& tables) {
   std::vector<std::string> names;
-  for (const FamilyTable& family : tables.families()) names.push_back(family.name);
+  for (const FamilyTable& family : tables.families()) {
+    if (family.piece_of.empty()) names.push_back(family.name);
+  }
   return names;
 }
 

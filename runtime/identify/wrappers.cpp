@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/io/text.h"
 #include "runtime/mapping/pattern.h"
 
 namespace tenon {
@@ -78,6 +79,34 @@ Wrappers::PartName Wrappers::part_name(const FamilyTable& family, std::string_vi
   if (longest != nullptr) return {longest->second, false};
   if (!soft.empty()) return {soft, true};
   return {"model", true};
+}
+
+std::string Wrappers::stripped(std::string_view family, std::string_view prefix) const {
+  const FamilyTable* table = tables_.family(family);
+  std::string told;
+  while (!prefix.empty()) {
+    const std::pair<std::string, std::string>* declared = nullptr;
+    for (std::size_t i = 0; table != nullptr && i < table->parts.size(); ++i) {
+      if (prefix.starts_with(table->parts[i].first)) declared = &table->parts[i];
+    }
+    if (declared != nullptr) {
+      prefix.remove_prefix(declared->first.size());
+      continue;
+    }
+    const auto segment = first_segment(prefix);
+    prefix.remove_prefix(segment.size());
+    const std::string name(without_dot(segment));
+    if (!transparent(name) && !tables_.wrappers().named.contains(name)) continue;
+    const auto about = tables_.wrappers().about.find(name);
+    told += (told.empty() ? "" : ", ") + io::quoted(segment);
+    if (about != tables_.wrappers().about.end()) told += " (" + about->second + ")";
+  }
+  return told;
+}
+
+bool Wrappers::is_training(std::string_view key) const {
+  const auto& list = tables_.wrappers().training;
+  return std::find(list.begin(), list.end(), key) != list.end();
 }
 
 const HarmlessTemplate* Wrappers::harmless(std::string_view name) const {

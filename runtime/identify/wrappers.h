@@ -30,6 +30,11 @@ class Wrappers {
   };
   [[nodiscard]] PartName part_name(const FamilyTable& family, std::string_view prefix) const;
 
+  /// The wrappers in a prefix of a part of `family` and what puts them there: `"_orig_mod." (torch.compile)`; empty when there is
+  /// none. A bundle prefix that the family declares is no wrapper.
+  [[nodiscard]] std::string stripped(std::string_view family, std::string_view prefix) const;
+  /// Whether a top-level entry of a pickle belongs to a training state ("optimizer", "epoch").
+  [[nodiscard]] bool is_training(std::string_view key) const;
   /// Why a name of no part is harmless; null when it is not.
   [[nodiscard]] const HarmlessTemplate* harmless(std::string_view name) const;
 

@@ -1,5 +1,7 @@
 #include "runtime/io/text.h"
 
+#include "runtime/io/remedies.h"
+
 #include <algorithm>
 #include <cstdio>
 
@@ -132,6 +134,7 @@ Failure refuse(ErrorKind kind,
                std::string_view found,
                std::string_view required,
                std::string remedy) {
+  if (remedy.empty()) remedy = remedy_for(code, kind);
   return fail(kind, std::string(code), message_line(place, found, required, code), std::move(remedy));
 }
 

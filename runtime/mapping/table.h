@@ -100,10 +100,22 @@ struct ReadRule {
   std::vector<ReadCall> calls;
 };
 
+/// What a read says about a declined part. Where several rules say the same thing, the first that holds does.
 struct BaseRule {
   std::string read;
-  Value is;
+  std::optional<Value> is;  // nullopt: anything that the file has
   std::string base;
+  std::string variant;
+  std::vector<std::pair<std::string, Value>> gives;  // config values that follow
+};
+
+/// How the names of a declined layout point to the modules of the model that it changes.
+struct UpdateTable {
+  bool flat = false;  // the dots of module names became underscores
+  std::vector<std::string> inputs;  // endings of the tensors whose second dimension is a module's inputs
+  std::vector<std::string> outputs;  // endings of the tensors whose first dimension is its outputs
+  std::vector<std::pair<std::string, std::string>> models;  // beginning -> family
+  std::vector<std::pair<std::string, std::string>> rename;  // text inside -> text
 };
 
 struct LayoutTable {
@@ -123,6 +135,7 @@ struct LayoutTable {
   std::vector<HarmlessTemplate> harmless;
   std::vector<Template> claims;
   std::vector<BaseRule> bases;
+  UpdateTable updates;
 };
 
 struct BridgeTable {
@@ -149,6 +162,13 @@ struct VariantTable {
   std::vector<std::string> prefer;
   std::vector<std::string> gives;
   std::vector<VariantLine> lines;
+  std::map<std::string, std::string, std::less<>> about;  // what makes a name that name, in words
+};
+
+/// What a library builds when nobody tells it a size.
+struct DefaultSet {
+  std::string of;  // whose defaults they are
+  std::vector<std::pair<std::string, Value>> config;
 };
 
 /// Something outside of a part that says something about it: a tensor, or an entry of the container's metadata.
@@ -172,13 +192,19 @@ struct FamilyTable {
   std::vector<ReadRule> reads;
   VariantTable variants;
   std::vector<Mark> marks;
+  std::vector<DefaultSet> defaults;
   std::map<std::string, std::vector<RowTemplate>, std::less<>> fragments;
   std::vector<LayoutTable> layouts;
   std::vector<BridgeTable> bridges;
   bool declined = false;
   std::string because;
   std::string instead;
+  std::string piece_of;  // declined: single tensors of that family, asked only where nothing else explains the file
+  bool outranks = false;  // declined: wins where another family explains the same tensors
   FamilyTables functions;
+
+  /// The family that its parts are said to be.
+  [[nodiscard]] const std::string& said() const { return piece_of.empty() ? name : piece_of; }
 
   [[nodiscard]] const LayoutTable* layout(std::string_view layout_name) const;
 };
@@ -186,6 +212,8 @@ struct FamilyTable {
 struct WrapperTable {
   std::vector<std::string> transparent;
   std::map<std::string, std::string, std::less<>> named;  // segment -> part
+  std::map<std::string, std::string, std::less<>> about;  // segment -> what puts it there
+  std::vector<std::string> training;  // top-level entries of training states
   std::vector<HarmlessTemplate> harmless;
 };
 

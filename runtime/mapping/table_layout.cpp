@@ -187,6 +187,27 @@ RowTemplate parse_row_map(const YamlNode& node, TableFaults& faults) {
   return row;
 }
 
+UpdateTable parse_updates(const YamlNode& node, TableFaults& faults) {
+  expect_keys(node, {"flat", "inputs", "outputs", "models", "rename"}, faults);
+  UpdateTable table;
+  table.flat = read_bool(node, "flat", faults);
+  table.inputs = read_strings(node, "inputs", faults);
+  table.outputs = read_strings(node, "outputs", faults);
+  table.models = read_pairs(node, "models", faults);
+  table.rename = read_pairs(node, "rename", faults);
+  return table;
+}
+
+BaseRule parse_base(const YamlNode& node, TableFaults& faults) {
+  expect_keys(node, {"read", "is", "base", "variant", "gives"}, faults);
+  BaseRule rule{read_string(node, "read", faults), std::nullopt, read_string(node, "base", faults), read_string(node, "variant", faults), {}};
+  if (const YamlNode* is = node.find("is")) rule.is = is->to_value();
+  const YamlNode* gives = node.find("gives");
+  if (gives == nullptr || !expect_kind(*gives, YamlNode::Kind::kMap, "gives", faults)) return rule;
+  for (const YamlEntry& entry : gives->entries) rule.gives.emplace_back(entry.key, entry.value.to_value());
+  return rule;
+}
+
 }  // namespace
 
 std::vector<RowTemplate> parse_rows(const YamlNode* node, TableFaults& faults) {
@@ -232,7 +253,8 @@ LayoutTable parse_layout(const std::string& name, YamlMark mark, const YamlNode&
   LayoutTable layout;
   layout.name = name;
   layout.mark = mark;
-  expect_keys(node, {"about", "roots", "vars", "spellings", "evidence", "reads", "emitted", "rows", "harmless", "claims", "base"},
+  expect_keys(node, {"about", "roots", "vars", "spellings", "evidence", "reads", "emitted", "rows", "harmless", "claims", "base",
+                     "updates"},
               faults);
   layout.about = read_string(node, "about", faults);
   layout.groups.push_back(parse_roots(node.find("roots"), faults));
@@ -254,13 +276,11 @@ LayoutTable parse_layout(const std::string& name, YamlMark mark, const YamlNode&
   layout.rows = parse_rows(node.find("rows"), faults);
   layout.harmless = parse_harmless(node.find("harmless"), faults);
   layout.claims = read_templates(node, "claims", faults);
+  if (const YamlNode* updates = node.find("updates")) layout.updates = parse_updates(*updates, faults);
   if (const YamlNode* base = node.find("base")) {
     if (expect_kind(*base, YamlNode::Kind::kSequence, "base", faults)) {
       for (const YamlNode& item : base->items) {
-        expect_keys(item, {"read", "is", "base"}, faults);
-        const YamlNode* is = item.find("is");
-        layout.bases.push_back({read_string(item, "read", faults), is != nullptr ? is->to_value() : Value(),
-                                read_string(item, "base", faults)});
+        layout.bases.push_back(parse_base(item, faults));
       }
     }
   }

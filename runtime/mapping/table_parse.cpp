@@ -40,7 +40,8 @@ std::vector<ConfigKey> parse_config(const YamlNode* node, TableFaults& faults) {
 VariantTable parse_variants(const YamlNode* node, TableFaults& faults) {
   VariantTable table;
   if (node == nullptr) return table;
-  expect_keys(*node, {"match", "prefer", "gives", "list"}, faults);
+  expect_keys(*node, {"match", "prefer", "gives", "list", "about"}, faults);
+  for (auto& [name, about] : read_pairs(*node, "about", faults)) table.about.emplace(name, about);
   table.match = read_strings(*node, "match", faults);
   table.prefer = read_strings(*node, "prefer", faults);
   table.gives = read_strings(*node, "gives", faults);
@@ -120,6 +121,20 @@ void parse_layouts(const YamlNode& root, FamilyTable& family, TableFaults& fault
   }
 }
 
+std::vector<DefaultSet> parse_defaults(const YamlNode* node, TableFaults& faults) {
+  std::vector<DefaultSet> sets;
+  if (node == nullptr || !expect_kind(*node, YamlNode::Kind::kSequence, "defaults", faults)) return sets;
+  for (const YamlNode& item : node->items) {
+    expect_keys(item, {"of", "config"}, faults);
+    DefaultSet set{read_string(item, "of", faults), {}};
+    const YamlNode* config = item.find("config");
+    if (config == nullptr || !expect_kind(*config, YamlNode::Kind::kMap, "config", faults)) continue;
+    for (const YamlEntry& entry : config->entries) set.config.emplace_back(entry.key, entry.value.to_value());
+    sets.push_back(std::move(set));
+  }
+  return sets;
+}
+
 void parse_bridges(const YamlNode& root, FamilyTable& family, TableFaults& faults) {
   const YamlNode* bridges = root.find("bridges");
   if (bridges == nullptr || !expect_kind(*bridges, YamlNode::Kind::kMap, "bridges", faults)) return;
@@ -143,7 +158,7 @@ FamilyTable parse_family_table(const YamlNode& root, std::string_view name, Tabl
   family.name = std::string(name);
   expect_keys(root,
               {"tenon_tables", "family", "about", "own", "parts", "heads", "sets", "config", "reads", "variants", "marks",
-               "fragments", "layouts", "bridges", "declined"},
+               "defaults", "fragments", "layouts", "bridges", "declined"},
               faults);
   if (root.kind != YamlNode::Kind::kMap) return family;
   check_version(root, "tenon_tables", faults);
@@ -165,11 +180,14 @@ FamilyTable parse_family_table(const YamlNode& root, std::string_view name, Tabl
   family.variants = parse_variants(root.find("variants"), faults);
   check_columns(family, root.find("variants") != nullptr ? root.find("variants")->mark : root.mark, faults);
   family.marks = parse_marks(root.find("marks"), family, faults);
+  family.defaults = parse_defaults(root.find("defaults"), faults);
   if (const YamlNode* declined = root.find("declined")) {
-    expect_keys(*declined, {"because", "instead"}, faults);
+    expect_keys(*declined, {"because", "instead", "piece_of", "outranks"}, faults);
     family.declined = true;
     family.because = read_string(*declined, "because", faults);
     family.instead = read_string(*declined, "instead", faults);
+    family.piece_of = read_string(*declined, "piece_of", faults);
+    family.outranks = read_bool(*declined, "outranks", faults);
   }
   if (const YamlNode* fragments = root.find("fragments")) {
     if (expect_kind(*fragments, YamlNode::Kind::kMap, "fragments", faults)) {
@@ -186,11 +204,13 @@ FamilyTable parse_family_table(const YamlNode& root, std::string_view name, Tabl
 
 WrapperTable parse_wrapper_table(const YamlNode& root, TableFaults& faults) {
   WrapperTable wrappers;
-  expect_keys(root, {"tenon_wrappers", "transparent", "named", "harmless"}, faults);
+  expect_keys(root, {"tenon_wrappers", "transparent", "named", "about", "training", "harmless"}, faults);
   if (root.kind != YamlNode::Kind::kMap) return wrappers;
   check_version(root, "tenon_wrappers", faults);
   wrappers.transparent = read_strings(root, "transparent", faults);
   for (auto& [segment, part] : read_pairs(root, "named", faults)) wrappers.named.emplace(segment, part);
+  for (auto& [segment, about] : read_pairs(root, "about", faults)) wrappers.about.emplace(segment, about);
+  wrappers.training = read_strings(root, "training", faults);
   wrappers.harmless = parse_harmless(root.find("harmless"), faults);
   return wrappers;
 }

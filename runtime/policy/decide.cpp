@@ -15,6 +15,7 @@
 #include "runtime/policy/context.h"
 #include "runtime/policy/findings.h"
 #include "runtime/policy/judge.h"
+#include "runtime/policy/notes.h"
 #include "runtime/policy/sizes.h"
 
 namespace tenon {
@@ -50,6 +51,7 @@ class Decider {
     for (const UnexpectedTensor& unexpected : compared_.unexpected) decide_unexpected(unexpected);
     for (const IgnoredTensor& ignored : compared_.ignored) note_derived(ignored);
     note_pending();
+    for (Finding& note : what_was_put_right(checkpoint_, part_, compared_, report_.tensors)) add(std::move(note));
     settle_filled_dtypes();
     guard_coverage();
     guard_elements();

@@ -58,7 +58,10 @@ void against_part(std::vector<Finding>& findings, const Part& part, const CheckR
   if (part.family.empty()) return;
   against_request(findings, part, request);
   for (Finding& finding : pair_findings(part, request)) findings.push_back(std::move(finding));
-  if (part.buildable) return;
+  const bool says_why = std::any_of(part.findings.begin(), part.findings.end(), [](const Finding& finding) {
+    return finding.severity == Severity::kError;
+  });
+  if (part.buildable || says_why) return;
   findings.push_back(
       refusal("TN-NOT-BUILT",
               fmt::format("tenon recognises {} and has no model for it", io::escape(part.family))));

@@ -141,6 +141,25 @@ TEST(LoadInto, LeavesTheModuleAsItWasWhenTheFileDoesNotFit) {
   }
 }
 
+TEST(LoadInto, RefusesAFractionForAnIntegerBufferUnderEveryPreset) {
+  const test::TempDir dir;
+  auto given = mlp_weights();
+  given.back().tensor = at::full({}, 2.8699);
+  const auto path = write(dir, given);
+  for (const auto* const name : {"strict", "lenient", "hf-like", "ignore_mismatched_sizes"}) {
+    Mlp mlp;
+    LoadOptions options;
+    options.policy = *policy_preset(name);
+    const auto refused = load_into(mlp, path, options);
+    ASSERT_FALSE(refused) << name;
+    const auto& cause = refused.error().report->diagnosis.front();
+    EXPECT_EQ(cause.id, "TN-D-DTYPE");
+    EXPECT_NE(cause.cause.find("\"steps\" holds F32"), std::string::npos) << cause.cause;
+    EXPECT_NE(cause.cause.find("needs I64"), std::string::npos) << cause.cause;
+    EXPECT_EQ(mlp.steps.item<int>(), 0);
+  }
+}
+
 TEST(LoadInto, KeepsTheModulesOwnInitialisationWhereThePolicyFills) {
   const test::TempDir dir;
   auto given = mlp_weights();

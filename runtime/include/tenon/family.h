@@ -45,6 +45,15 @@ struct DeriveInput {
   bool nested = false;              // the container keeps levels of names (dicts) instead of one flat list
 };
 
+/// A module of another model that a part changes: what a low-rank update says of it.
+struct ModuleUpdate {
+  std::string family;         // of the model, where the names say so; else empty
+  std::string module;         // "down_blocks.0.attentions.0.proj_in", or with "_" for each dot where `flat`
+  bool flat = false;
+  std::int64_t inputs = 0;    // 0: not said
+  std::int64_t outputs = 0;
+};
+
 struct Derivation {
   Config config;
   std::string variant;              // "" when the family has no name for it
@@ -53,6 +62,7 @@ struct Derivation {
   std::vector<Finding> findings;    // contradictions (kind "config")
   std::string layout;               // where the same names are called differently behind a prefix; empty: the table's
   std::string base;                 // unet variant a part belongs to, where shapes tell
+  std::vector<ModuleUpdate> updates; // modules of another model that a part joins or changes
 };
 
 /// A plain row that a family computes (index arithmetic); it passes the same proofs as a row of the YAML.

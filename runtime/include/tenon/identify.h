@@ -56,6 +56,7 @@ struct Part {
   std::string nearest;                 // unknown parts: the nearest known list, in words
   std::string declined;                // recognised, not built: why, and what to do instead
   std::vector<Finding> findings;
+  std::vector<ModuleUpdate> updates;   // of a part that changes another model
   std::shared_ptr<const BoundLayout> bound;  // null when unknown or not buildable
 };
 

@@ -1,0 +1,152 @@
+"""Builds the files of tests/failures/cases.jsonl; tests/failures/README.md says how they are written."""
+import fnmatch
+import io
+import json
+import os
+import pathlib
+import re
+import struct
+import tarfile
+
+import _torch_file
+
+ROOT = pathlib.Path(os.environ["TENON_SOURCE_DIR"])
+BITS = {"BOOL": 8, "U8": 8, "I8": 8, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "I16": 16, "F16": 16, "BF16": 16, "I32": 32,
+        "F32": 32, "I64": 64, "F64": 64, "F4": 4}
+
+
+def expand(name):
+    """Braces as a shell reads them: "{0..3}", "{weight,bias}"."""
+    found = re.search(r"\{([^{}]*)\}", name)
+    if not found:
+        return [name]
+    numbers = re.fullmatch(r"(\d+)\.\.(\d+)", found[1])
+    choices = map(str, range(int(numbers[1]), int(numbers[2]) + 1)) if numbers else found[1].split(",")
+    return [each for choice in choices for each in expand(name[:found.start()] + choice + name[found.end():])]
+
+
+def listed(name):
+    for line in (ROOT / "tests/lists" / (name + ".tsv")).read_text().splitlines():
+        tensor, dtype, shape = line.split("\t")
+        yield tensor, dtype, [int(size) for size in shape.split(",")] if shape else []
+
+
+def shrunk(size, divisor):
+    """Counts that the divisor does not divide (classes, positions, channels of an image) stay as they are."""
+    return size // divisor if size % divisor == 0 else size
+
+
+def matches(name, patterns):
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def tensors_of(spec):
+    """(name, dtype, shape) of a file's tensors."""
+    tensors = []
+    first, step = spec.get("every", [0, 1])
+    for name, dtype, shape in list(listed(spec["list"]))[first::step] if "list" in spec else []:
+        if not matches(name, spec.get("keep", ["*"])) or matches(name, spec.get("drop", [])):
+            continue
+        for old, new in spec.get("rename", []):
+            name = re.sub(old, new, name)
+        for pattern, other in spec.get("shapes", {}).items():
+            shape = other if fnmatch.fnmatchcase(name, pattern) else shape
+        tensors.append((name, spec.get("dtype", dtype), [shrunk(size, spec.get("shrink", 1)) for size in shape]))
+    for pattern, dtype, shape in spec.get("add", []):
+        tensors += [(name, dtype, shape) for name in expand(pattern)]
+    return tensors
+
+
+def elements(shape):
+    product = 1
+    for size in shape:
+        product *= size
+    return product
+
+
+def safetensors(path, tensors, short=0):
+    """`short`: bytes that each tensor's range lacks."""
+    header, offset = {}, 0
+    for name, dtype, shape in tensors:
+        size = (elements(shape) * BITS[dtype] + 7) // 8 - short
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [offset, offset + size]}
+        offset += size
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        file.truncate(8 + len(text) + offset)
+
+
+def inert(value):
+    """Values beside the tensors; {"class": "module Name"} is an instance of that class."""
+    if isinstance(value, dict) and set(value) == {"class"}:
+        return _torch_file.Foreign(*value["class"].split())
+    if isinstance(value, dict):
+        return {key: inert(item) for key, item in value.items()}
+    return value
+
+
+def torch_file(path, tensors, how):
+    state = {name: _torch_file.Tensor(dtype, shape, how.get("channels_last", False)) for name, dtype, shape in tensors}
+    for key in reversed(how.get("nest", [])):
+        state = {key: state}
+    state |= {key: inert(value) for key, value in how.get("beside", {}).items()}
+    options = {key: how[key] for key in ("root", "device", "script", "ordered") if key in how}
+    path.write_bytes(_torch_file.torch_legacy(state) if how.get("legacy") else _torch_file.torch_zip(state, **options))
+
+
+def shard_index(of):
+    """The index of a list of which shard i has every n-th tensor, from the i-th on."""
+    names = [name for name, _, _ in listed(of["list"])]
+    count = of["shards"]
+    file = lambda number: f"{of['stem']}-{number + 1:05}-of-{count:05}.{of['ext']}"
+    return {"metadata": {}, "weight_map": {name: file(place % count) for place, name in enumerate(names)}}
+
+
+def long_header(path, length):
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", length) + b"{")
+        file.truncate(8 + length)
+
+
+def legacy_tar(path, members):
+    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as archive:
+        for name in members:
+            archive.addfile(tarfile.TarInfo(name), io.BytesIO())
+
+
+def damage(path, spec):
+    """`cut` and `extra` bytes at the end; `zeros`: that part of the file (from, to, as fractions) is overwritten."""
+    size = path.stat().st_size
+    with open(path, "r+b") as file:
+        if "zeros" in spec:
+            begin, end = (int(size * fraction) for fraction in spec["zeros"])
+            file.seek(begin)
+            file.write(bytes(end - begin))
+        file.truncate(size - spec.get("cut", 0) + spec.get("extra", 0))
+
+
+def write_file(spec, folder, prefix="", shuffle=lambda tensors: None):
+    path = folder / spec["name"]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if "text" in spec:
+        path.write_text(spec["text"])
+    elif "json" in spec:
+        path.write_text(json.dumps(spec["json"]))
+    elif "hex" in spec:
+        path.write_bytes(bytes.fromhex(spec["hex"]))
+    elif "index" in spec:
+        path.write_text(json.dumps(shard_index(spec["index"])))
+    elif "header" in spec:
+        long_header(path, spec["header"])
+    elif "tar" in spec:
+        legacy_tar(path, spec["tar"])
+    else:
+        tensors = [(prefix + name, dtype, shape) for name, dtype, shape in tensors_of(spec)]
+        shuffle(tensors)
+        if "torch" in spec:
+            torch_file(path, tensors, spec["torch"])
+        else:
+            safetensors(path, tensors, spec.get("short", 0))
+    damage(path, spec)
