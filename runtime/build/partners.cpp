@@ -10,15 +10,30 @@
 namespace tenon::loading {
 namespace {
 
-/// Which part of a bundle a role means when the caller names none.
-constexpr std::pair<std::string_view, std::string_view> kMeant[] = {
-  {"base", "unet"}, {"vae", "vae"}, {"image_encoder", "image_encoder"}, {"lora", "lora_weights"}, {"controlnet", "controlnet"},
+/// Which part of a bundle a role means when the caller names none: the part of that name, or the only one whose config has a
+/// key that such a partner has.
+struct Meaning {
+  std::string_view role;
+  std::string_view part;
+  std::string_view key;
+};
+constexpr Meaning kMeanings[] = {
+  {"base", "", "in_channels"},
+  {"vae", "vae", "latent_channels"},
+  {"image_encoder", "image_encoder", ""},
+  {"lora", "lora_weights", ""},
+  {"controlnet", "controlnet", ""},
 };
 
 std::string meant_by(std::string_view role, const Identity& identity) {
-  for (const auto& [known, name] : kMeant) {
-    const auto is_it = [&, part = name](const Part& candidate) { return candidate.part == part; };
-    if (known == role && std::count_if(identity.parts.begin(), identity.parts.end(), is_it) == 1) return std::string(name);
+  for (const Meaning& meaning : kMeanings) {
+    if (meaning.role != role) continue;
+    std::vector<std::string> parts;
+    for (const Part& part : identity.parts) {
+      const bool keyed = !meaning.key.empty() && part.config.has(meaning.key);
+      if (keyed || (!meaning.part.empty() && part.part == meaning.part)) parts.push_back(part.part);
+    }
+    if (parts.size() == 1) return parts.front();
   }
   return {};
 }

@@ -8,6 +8,7 @@
 #include <tenon/nn/spec_of.h>
 
 #include "runtime/identify/choose_part.h"
+#include "runtime/identify/notes.h"
 #include "runtime/build/guard.h"
 #include "runtime/build/integrity.h"
 #include "runtime/build/partners.h"
@@ -123,6 +124,7 @@ Result<Planned> loading::plan_for(const std::string& path, const LoadOptions& op
   if (!request) return tl::unexpected(request.error());
   auto identity = identify(*opened->checkpoint, **tables, *request);
   if (!identity) return tl::unexpected(identity.error());
+  for (Finding& note : ending_notes(*opened->checkpoint)) identity->findings.push_back(std::move(note));
 
   if (auto begun = progress.report("plan"); !begun) return tl::unexpected(begun.error());
   auto partners = loading::open_partners(options, **tables);

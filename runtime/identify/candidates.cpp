@@ -134,7 +134,10 @@ void collect_tensors(Candidate& candidate) {
 std::vector<Candidate> find_candidates(const Checkpoint& checkpoint, const Tables& tables, const Wrappers& wrappers) {
   std::vector<Candidate> candidates;
   for (const auto& [ref, prefixes] : search_anchors(checkpoint, tables, wrappers)) {
+    const FamilyTable& family = tables.families()[ref.family];
     for (const std::string& prefix : strongest(prefixes)) {
+      // A few names prove little: a piece stands behind wrappers and bundle prefixes only.
+      if (!family.piece_of.empty() && wrappers.accounted_prefix(family, prefix + "x") != prefix) continue;
       candidates.push_back(make_candidate(checkpoint, tables, ref, prefix, prefixes.find(prefix)->second));
     }
   }

@@ -87,11 +87,14 @@ bool starts_training_state(const Checkpoint& checkpoint, const Wrappers& wrapper
 std::vector<Finding> checkpoint_notes(const Checkpoint& checkpoint) {
   std::vector<Finding> notes;
   for (const ContainerNote& said : checkpoint.notes) notes.push_back(note(said.code, FindingKind::kContainer, said.message));
-  for (const CheckpointFile& file : checkpoint.files) {
-    note_ending(file, notes);
-    note_container(file, notes);
-  }
+  for (const CheckpointFile& file : checkpoint.files) note_container(file, notes);
   note_objects(checkpoint, notes);
+  return notes;
+}
+
+std::vector<Finding> ending_notes(const Checkpoint& checkpoint) {
+  std::vector<Finding> notes;
+  for (const CheckpointFile& file : checkpoint.files) note_ending(file, notes);
   return notes;
 }
 

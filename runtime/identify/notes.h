@@ -10,7 +10,11 @@
 
 namespace tenon {
 
-/// About the files: what their readers noted, a name that speaks of another container, Python objects that are left alone.
+/// A file's name that speaks of another container than its bytes. For reports on a load alone: what a file is does not depend on
+/// its name.
+[[nodiscard]] std::vector<Finding> ending_notes(const Checkpoint& checkpoint);
+
+/// About the files: what their readers noted, another stream than is usual, Python objects that are left alone.
 [[nodiscard]] std::vector<Finding> checkpoint_notes(const Checkpoint& checkpoint);
 
 /// About a part: the wrappers stripped from its names, and whether averaged weights lie beside it or are absent.

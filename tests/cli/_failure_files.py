@@ -1,12 +1,10 @@
 """Builds the files of tests/failures/cases.jsonl; tests/failures/README.md says how they are written."""
 import fnmatch
-import io
 import json
 import os
 import pathlib
 import re
 import struct
-import tarfile
 
 import _torch_file
 
@@ -110,12 +108,6 @@ def long_header(path, length):
         file.truncate(8 + length)
 
 
-def legacy_tar(path, members):
-    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as archive:
-        for name in members:
-            archive.addfile(tarfile.TarInfo(name), io.BytesIO())
-
-
 def damage(path, spec):
     """`cut` and `extra` bytes at the end; `zeros`: that part of the file (from, to, as fractions) is overwritten."""
     size = path.stat().st_size
@@ -140,8 +132,6 @@ def write_file(spec, folder, prefix="", shuffle=lambda tensors: None):
         path.write_text(json.dumps(shard_index(spec["index"])))
     elif "header" in spec:
         long_header(path, spec["header"])
-    elif "tar" in spec:
-        legacy_tar(path, spec["tar"])
     else:
         tensors = [(prefix + name, dtype, shape) for name, dtype, shape in tensors_of(spec)]
         shuffle(tensors)

@@ -127,10 +127,12 @@ def main():
     cases = [json.loads(line) for line in (ROOT / "tests/failures/cases.jsonl").read_text().splitlines()]
     chosen = [case for case in cases if len(sys.argv) < 2 or any(fnmatch.fnmatch(case["id"], a) for a in sys.argv[1:])]
     jobs = [job for case in chosen for job in variations(case)]
+    failed = 0
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        failed = [answer for answer in pool.map(run_one, jobs) if answer]
-    print("\n".join(failed))
-    print(f"{len(chosen)} cases, {len(jobs)} runs, {len(failed)} failed")
+        for answer in filter(None, pool.map(run_one, jobs)):
+            failed += 1
+            print(answer, flush=True)
+    print(f"{len(chosen)} cases, {len(jobs)} runs, {failed} failed")
     sys.exit(1 if failed or not chosen else 0)
 
 
