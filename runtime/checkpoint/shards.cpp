@@ -50,7 +50,7 @@ Failure missing_shards(const std::string& path, const ShardIndex& index, std::si
   for (const std::string& shard : index.shards) {
     if (!std::binary_search(names.begin(), names.end(), shard)) missing.push_back(shard);
   }
-  const std::string more = missing.size() > 1 ? " (" + std::to_string(missing.size()) + " of " + std::to_string(index.shards.size()) + " are missing)" : "";
+  const std::string more = missing.size() > 1 ? ", and " + std::to_string(missing.size() - 1) + " more" : "";
   if (const std::string other = complete_other_set(index, names); !other.empty()) {
     return io::refuse(ErrorKind::kNotFound,
                       "IX-STALE",

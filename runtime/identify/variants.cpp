@@ -34,7 +34,9 @@ std::string differences(const Variant& variant, const Config& config) {
     if (theirs.is_null() || item.value.is_null() || theirs == item.value) continue;
     told.push_back(fmt::format("{} {}, this file has {}", item.key, to_string(theirs), to_string(item.value)));
   }
-  std::stable_sort(told.begin(), told.end(), [](const std::string& a, const std::string& b) { return a.size() < b.size(); });
+  std::sort(told.begin(), told.end(), [](const std::string& a, const std::string& b) {
+    return a.size() != b.size() ? a.size() < b.size() : a < b;
+  });
   if (told.size() > kTold) told.resize(kTold);
   return told.empty() ? std::string() : fmt::format("has {}", fmt::join(told, "; "));
 }

@@ -114,6 +114,13 @@ TEST_F(Shards, IX_09_ThatAreMissingAreAllNamed) {
   std::filesystem::remove(dir_ / kSecond);
   expect_error("IX-MISSING-SHARD", "shard 1 of 2 \""s + kFirst + "\" not found, and 1 more", ErrorKind::kNotFound);
 }
+TEST_F(Shards, IX_09_ThatAreMissingBesideAnotherCompleteSetMakeTheIndexStale) {
+  ASSERT_TRUE(open());
+  std::filesystem::remove(dir_ / kFirst);
+  std::filesystem::remove(dir_ / kSecond);
+  dir_.write("model-00001-of-00001.safetensors", "weights of another split");
+  expect_error("IX-STALE", "model-00001-of-00001.safetensors", ErrorKind::kNotFound);
+}
 TEST_F(Shards, IX_09_ThatAreMissingAreNamedBeforeOneIsRead) {
   ASSERT_TRUE(open());
   dir_.write(kFirst, "no weights");

@@ -78,6 +78,7 @@ std::vector<ContainerRow> rows() {
     {"TS_06_7z", "7z\xbc\xaf\x27\x1c"s + std::string(32, 'x'), "TS-ARCHIVE", "7z", kUnsupported},
     {"TS_PICKLE", program("}" + str("a") + num(1) + "s"), "TS-PICKLE", "a pickle that torch.save did not write", kUnsupported},
     {"TS_TEXT", "dear model, how are you today?\n", "TS-TEXT", "text file", kUnsupported},
+    {"TS_ZEROS", std::string(600, '\0'), "TS-ZEROS", "zero bytes", kUnsupported},
     {"TS_UNKNOWN", std::string(64, '\xee'), "TS-UNKNOWN", "no known checkpoint container", kUnsupported},
   };
 }
