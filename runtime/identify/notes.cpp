@@ -86,7 +86,6 @@ bool starts_training_state(const Checkpoint& checkpoint, const Wrappers& wrapper
 
 std::vector<Finding> checkpoint_notes(const Checkpoint& checkpoint) {
   std::vector<Finding> notes;
-  for (const ContainerNote& said : checkpoint.notes) notes.push_back(note(said.code, FindingKind::kContainer, said.message));
   for (const CheckpointFile& file : checkpoint.files) note_container(file, notes);
   note_objects(checkpoint, notes);
   return notes;

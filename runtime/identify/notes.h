@@ -14,7 +14,7 @@ namespace tenon {
 /// its name.
 [[nodiscard]] std::vector<Finding> ending_notes(const Checkpoint& checkpoint);
 
-/// About the files: what their readers noted, another stream than is usual, Python objects that are left alone.
+/// About the files: another stream than is usual, Python objects that are left alone.
 [[nodiscard]] std::vector<Finding> checkpoint_notes(const Checkpoint& checkpoint);
 
 /// About a part: the wrappers stripped from its names, and whether averaged weights lie beside it or are absent.

@@ -90,7 +90,7 @@ def paste(folder, document):
     return wrong
 
 
-def folded(case, document):
+def folded(document):
     """No list of names: every line is short, and all refusing findings are folded under causes."""
     if not document.get("diagnosis"):
         return []
@@ -119,7 +119,9 @@ def run_one(job):
         for spec in case["files"]:
             write_file(spec, pathlib.Path(folder), prefix, shuffle)
         code, document = answer_to(case, folder)
-        wrong = judge(case, code, document) + forbidden(document) + paste(folder, document) + folded(case, document)
+        wrong = judge(case, code, document) + forbidden(document) + folded(document)
+        if not prefix and label != "in another order":  # the same remedies were pasted before
+            wrong += paste(folder, document)
     return f"{case['id']} ({label}): " + "; ".join(wrong) if wrong else None
 
 
