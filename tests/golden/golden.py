@@ -115,7 +115,7 @@ def rounded(value):
 
 @torch.no_grad()
 def write(case, *, script, about, uses, model, run, inputs, inspect, settings, mutants,
-          checkpoint=None, native=None, extra=None, small_is_enough=(), narrow=False):
+          checkpoint=None, native=None, extra=None, narrow=False, limit=FOLDER_LIMIT):
     """Proves the golden and writes its folder, `<family>/<case>` beside this file.
 
     model: the reference model, filled. run(model, inputs) -> dict of outputs.
@@ -125,7 +125,9 @@ def write(case, *, script, about, uses, model, run, inputs, inspect, settings, m
       tensors, `lost`: the own name of a norm that is skipped, or nothing); `outputs`: a function
       returning the reference's outputs under the mutation.
     narrow: whether the model also runs in F16 and BF16.
-    checkpoint: what the file holds, when not the model's state dict. native(folder) writes config.json.
+    checkpoint: what the file holds, when not the model's state dict: tensors, or a function that
+      writes files into the folder and returns the main one's name.
+    native(folder) writes the library's config. limit: bytes that the folder may hold.
     """
     folder = ROOT / case
     folder.mkdir(parents=True, exist_ok=True)
@@ -145,9 +147,11 @@ def write(case, *, script, about, uses, model, run, inputs, inspect, settings, m
         records.append(record | {"moves": {k: rounded(v) for k, v in moved.items()}})
     assert records, f"{case}: a golden without mutants proves nothing"
 
-    tensors = checkpoint if checkpoint is not None else model.state_dict()
-    tensors = {k: v.detach().clone().contiguous() for k, v in tensors.items()}
-    save(tensors, folder / "checkpoint.safetensors")
+    name = "checkpoint.safetensors"
+    if callable(checkpoint):
+        name = checkpoint(folder)
+    else:
+        save(checkpoint if checkpoint is not None else model.state_dict(), folder / name)
     save(inputs, folder / "inputs.safetensors")
     save(expected, folder / "expected.safetensors")
     if native:
@@ -165,17 +169,20 @@ def write(case, *, script, about, uses, model, run, inputs, inspect, settings, m
     }
     if narrow:
         document["narrow"] = in_narrow_types(model, run, inputs, expected)
+    if name != "checkpoint.safetensors":
+        document["checkpoint"] = name
     if extra:
         document |= extra
     (folder / "golden.json").write_text(json.dumps(document, indent=1) + "\n")
     size = sum(p.stat().st_size for p in folder.iterdir())
-    assert size <= FOLDER_LIMIT, (case, size)
+    assert size <= limit, (case, size)
     sharpest = {m["name"]: max(m["moves"].values()) for m in records}
-    print(f"{case}: {size // 1000} kB, {len(tensors)} tensors, mutants {sharpest}")
+    print(f"{case}: {size // 1000} kB, mutants {sharpest}")
 
 
 def save(tensors, path):
-    safetensors.torch.save_file({k: v.contiguous() for k, v in tensors.items()}, path)
+    tensors = {k: v.detach().clone().contiguous() for k, v in tensors.items()}
+    safetensors.torch.save_file(tensors, path)
     path.chmod(0o644)
 
 

@@ -25,13 +25,13 @@ LORA_RANK = 2
 WIDTHS = [4] * 4 + [8] * 20 + [4] * 6 + [8] * 2
 
 
-def attention_tensors(seed, context, lora=False):
+def attention_tensors(seed, context, lora=False, widths=WIDTHS):
     """The `ip_adapter` half: key and value of the cross-attentions, and FaceID's LoRA of all."""
     tensors = {}
 
     def add(name, *shape):
         tensors[name] = golden.random_tensor(shape, f"{seed}/{name}") / shape[1] ** 0.5
-    for n, width in enumerate(WIDTHS):
+    for n, width in enumerate(widths):
         if lora:
             for part in ("q", "k", "v", "out"):
                 into = context if part in "kv" and n % 2 else width
@@ -147,7 +147,7 @@ def mutants_of(kind, model, inputs):
 
         def two_heads(m):
             m.get_submodule(first).heads = 2
-        add("32 wide heads", two_heads)
+        add("32 wide heads", two_heads, set={"resampler_heads": 2})
     if kind == "faceid-plus":
         found.append({"name": "the second version's sum", "as": "ip_adapter/faceid-plusv2",
                       "outputs": lambda: runner(True)(model, inputs)})

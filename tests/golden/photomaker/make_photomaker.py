@@ -130,8 +130,8 @@ def mutants_of(version, model, inputs, rename):
     def no_residual(m):
         m.fuse_module.mlp2.residual = False
 
-    add("exact GELU in the tower", hf.set_act(torch.nn.GELU))
-    add("32 wide heads in the tower", hf.set_heads(2))
+    add("exact GELU in the tower", hf.set_act(torch.nn.GELU), set={"hidden_act": "gelu"})
+    add("32 wide heads in the tower", hf.set_heads(2), set={"num_attention_heads": 2})
     add("no residual in the second MLP", no_residual)
     add("the last norm lost", hf.lose("fuse_module.layer_norm"), lost="fuse_module.layer_norm")
     swap("the layers of the second MLP swapped", "fuse_module.mlp2.fc1", "fuse_module.mlp2.fc2")
@@ -163,7 +163,7 @@ def mutants_of(version, model, inputs, rename):
         def own_lost(m):
             m.qformer_perceiver.forward = lambda faces, features: own_forward(m, faces, features)
         add("key and value of the perceiver swapped", no_grad(halves))
-        add("64 wide heads in the perceiver", heads)
+        add("64 wide heads in the perceiver", heads, set={"qformer_heads": 2})
         add("the face's own tokens not added", own_lost)
         add_input("faces of unit length", {"id_embeds": torch.nn.functional.normalize(
             inputs["id_embeds"], dim=-1)})
