@@ -93,7 +93,7 @@ class Loader {
         wrappers_text_ = *std::move(text);
         continue;
       }
-      const auto known = std::find_if(sources_.begin(), sources_.end(), [&](const SourceText& s) { return s.functions.name == stem; });
+      const auto known = std::find_if(sources_.begin(), sources_.end(), [&name = stem](const SourceText& s) { return s.functions.name == name; });
       SourceText& source = known != sources_.end() ? *known : sources_.emplace_back();
       names_.push_back(std::make_unique<std::string>(stem));
       if (known == sources_.end()) source.functions.name = *names_.back();
