@@ -19,7 +19,7 @@ import safetensors.torch
 import timm
 import torch
 
-from benches import clip, places
+from benches import clip, places, unets
 from benches.measure import Row, Tenon, median, python_load, save_random
 
 
@@ -121,6 +121,7 @@ def main():
             places.cold_rows(tenon, folder, f"vit_{size}_patch16_224", rounds, vit, save_vit),
             places.cuda_rows(tenon, folder, f"vit_{size}_patch16_224", rounds, vit, save_vit),
             *(clip.rows(tenon, folder, name, rounds) for name in ["ViT-B-32"] + ([] if args.quick else ["ViT-L-14"])),
+            unets.rows(tenon, folder, rounds),
         ):
             for row in rows:
                 print(row.markdown(), flush=True)

@@ -1,0 +1,124 @@
+"""The rows of tools/bench about diffusion UNets: sparse files of the published sizes, and SD 1's forward beside diffusers."""
+import json
+import struct
+
+import diffusers
+import safetensors.torch
+import torch
+
+from benches.measure import Row, median
+
+LISTS = "tests/lists/"
+SIZES = {"F32": 4, "F16": 2, "I64": 8}
+
+
+def names_of(path):
+    """{name: shape} of a list in tests/lists."""
+    with open(LISTS + path) as file:
+        lines = [line.rstrip("\n").split("\t") for line in file]
+    return {name: [int(n) for n in shape.split(",")] if shape else [] for name, _, shape in lines}
+
+
+def autoencoder():
+    """{name: shape} of Stable Diffusion's autoencoder under its original names, small: only its names matter here."""
+    names = {"quant_conv": 4, "post_quant_conv": 4, "encoder.conv_in": 4, "decoder.conv_in": 4, "encoder.conv_out": 4,
+             "decoder.conv_out": 4, "encoder.norm_out": 1, "decoder.norm_out": 1}
+    for half, blocks in (("encoder", 2), ("decoder", 3)):
+        residuals = [f"{half}.mid.block_{i}" for i in (1, 2)]
+        direction = "down" if half == "encoder" else "up"
+        residuals += [f"{half}.{direction}.{level}.block.{i}" for level in range(4) for i in range(blocks)]
+        for block in residuals:
+            names |= {f"{block}.norm1": 1, f"{block}.conv1": 4, f"{block}.norm2": 1, f"{block}.conv2": 4}
+        names |= {f"{half}.mid.attn_1.{part}": 1 if part == "norm" else 4 for part in ("norm", "q", "k", "v", "proj_out")}
+        levels = (0, 1, 2) if half == "encoder" else (1, 2, 3)
+        names |= {f"{half}.{direction}.{level}.{direction}sample.conv": 4 for level in levels}
+        shortcuts = ((1, 0), (2, 0)) if half == "encoder" else ((1, 0), (0, 0))
+        names |= {f"{half}.{direction}.{level}.block.{i}.nin_shortcut": 4 for level, i in shortcuts}
+    return {f"first_stage_model.{name}.{kind}": [8] * (rank if kind == "weight" else 1)
+            for name, rank in names.items() for kind in ("weight", "bias")}
+
+
+def sdxl_bundle():
+    """{name: shape} of a published SDXL file: UNet, autoencoder, both text encoders."""
+    bundle = names_of("unet/sdxl.ldm.tsv") | autoencoder()
+    bundle |= {f"conditioner.embedders.0.transformer.{name}": shape
+               for name, shape in names_of("clip/vit-l-14-text.transformers.tsv").items()}
+    bundle |= {f"conditioner.embedders.1.model.{name}": shape
+               for name, shape in names_of("clip/vit-bigg-14.open_clip.tsv").items() if not name.startswith("visual.")}
+    return bundle
+
+
+def write_sparse(path, shapes, dtype="F16"):
+    """A safetensors file of zeros that takes no room on the disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    header, offset = {}, 0
+    for name, shape in shapes.items():
+        size = SIZES[dtype]
+        for dimension in shape:
+            size *= dimension
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [offset, offset + size]}
+        offset += size
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        file.truncate(8 + len(text) + offset)
+    return path
+
+
+def benchmarks(tenon, *arguments):
+    """{what: milliseconds} of `tenon bench`, measured inside the process."""
+    document = json.loads(tenon.run("bench", "--json", *arguments))
+    scale = {"ns": 1e-6, "us": 1e-3, "ms": 1, "s": 1e3}
+    return {b["name"]: b["real_time"] * scale[b["time_unit"]] for b in document["benchmarks"] if not b.get("error_occurred")}
+
+
+def pick(measured, what):
+    return next(value for name, value in measured.items() if f"/{what}" in name)
+
+
+def mapped_rows(tenon, folder, rounds):
+    shapes = names_of("unet/sdxl.diffusers.tsv")
+    path = write_sparse(folder / "sdxl" / "unet.safetensors", shapes)
+    size = path.stat().st_size
+    with torch.device("meta"):
+        model = torch.nn.ParameterDict({name.replace(".", "/"): torch.empty(shape) for name, shape in shapes.items()})
+
+    def python():
+        state = safetensors.torch.load_file(path)
+        model.load_state_dict({name.replace(".", "/"): tensor for name, tensor in state.items()}, assign=True)
+    peer = median(python, rounds) * 1e3
+    measured = benchmarks(tenon, path)
+    anonymous = tenon.peak_anonymous_bytes("load", path) - tenon.peak_anonymous_bytes(
+        "load", "tests/data/digits/timm/model.safetensors")
+    return [
+        Row(f"SDXL's UNet: module tree of {len(shapes)} tensors", pick(measured, "construct"), limit=50),
+        Row(f"SDXL's UNet, {size / 1e9:.1f} GB fp16, open to bind, mapped", pick(measured, "load"), peer=peer, limit=50),
+        Row("anonymous memory of that load", anonymous / 1e6, unit="MB", limit=0.01 * size / 1e6),
+    ]
+
+
+def forward_row(tenon, folder, rounds):
+    torch.manual_seed(0)
+    torch.set_num_threads(2)
+    model = diffusers.UNet2DConditionModel(cross_attention_dim=768, sample_size=64).eval()
+    model.save_pretrained(folder / "sd1")
+    inputs = {"sample": torch.randn(1, 4, 64, 64), "timestep": torch.tensor([500]),
+              "encoder_hidden_states": torch.randn(1, 77, 768)}
+    safetensors.torch.save_file(inputs, folder / "sd1.inputs.safetensors")
+    with torch.inference_mode():
+        peer = median(lambda: model(**inputs) is None or None, rounds) * 1e3
+    del model
+    measured = benchmarks(tenon, "--threads", 2, "--inputs", folder / "sd1.inputs.safetensors", folder / "sd1")
+    return Row("forward SD 1 UNet, fp32, 64 by 64 latents, 2 threads", pick(measured, "forward"), peer=peer, limit=peer)
+
+
+def rows(tenon, folder, rounds):
+    bundle = write_sparse(folder / "sdxl" / "bundle.safetensors", sdxl_bundle())
+    tensors = len(sdxl_bundle())
+    seconds = median(tenon.process("inspect", bundle), rounds)
+    return [
+        Row(f"`inspect` of an SDXL bundle, {tensors} tensors, process", seconds * 1e3, limit=50),
+        *mapped_rows(tenon, folder, rounds),
+        forward_row(tenon, folder, min(rounds, 3)),
+    ]
