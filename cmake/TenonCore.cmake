@@ -11,8 +11,13 @@ target_link_libraries(tenon_core_private INTERFACE
 # Any folder of runtime/ is a room of this half, except the two that need LibTorch.
 file(GLOB rooms CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/runtime ${PROJECT_SOURCE_DIR}/runtime/*)
 list(REMOVE_ITEM rooms include nn build)
+foreach(kind IN ITEMS html css js)
+  tenon_embed(source ${PROJECT_SOURCE_DIR}/runtime/report/page/page.${kind} page_${kind})
+  list(APPEND embedded_report ${source})
+endforeach()
 foreach(room IN LISTS rooms)
   tenon_sources(sources runtime/${room}/*.cpp)
+  list(APPEND sources ${embedded_${room}})
   if(sources)
     tenon_room(tenon_core ${room} ${sources})
   endif()

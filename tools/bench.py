@@ -19,7 +19,7 @@ import safetensors.torch
 import timm
 import torch
 
-from benches import clip, places, unets
+from benches import clip, page, places, unets
 from benches.measure import Row, Tenon, median, python_load, save_random
 
 
@@ -45,6 +45,7 @@ def listing_rows(tenon, folder, rounds):
         Row(f"`ls`, {tensors} tensors, process", median(tenon.process("ls", deep), rounds) * 1e3, limit=50),
         Row(f"`check`, {tensors} tensors, process", median(tenon.process("check", deep), rounds) * 1e3, limit=400),
         folder_row(tenon, folder / "many", rounds),
+        page.row(tenon, folder, deep, tensors, rounds),
     ]
 
 

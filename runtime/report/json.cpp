@@ -194,6 +194,9 @@ std::string to_json(std::string_view verb, const Outcome& outcome) {
   json["checkpoint"] = {{"path", json_text(outcome.path)}};
   if (report != nullptr) {
     append_report(json, *report);
+    const Part part = outcome.part.value_or(Part{});
+    json["evidence"] = evidence(part.evidence, "for", "text");
+    json["refused"] = evidence(part.refused, "candidate", "because");
   } else {
     json["findings"] = Json::array();
     json["diagnosis"] = Json::array();

@@ -35,6 +35,7 @@ struct Outcome {
   std::string path;
   std::optional<LoadReport> report;
   std::optional<Error> error;
+  std::optional<Part> part = {};  // the part that the report is about, for its evidence
 };
 
 /// `diff`. `what` is "shape", "dtype" or "value"; a and b are as printed.

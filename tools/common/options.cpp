@@ -39,6 +39,7 @@ constexpr VerbText kVerbs[] = {
      "  tenon check model.safetensors\n"
      "  tenon check model.safetensors --as vit --set num_classes=10 --policy lenient\n"
      "  tenon check model.safetensors --json | jq .verdict\n"
+     "  tenon check model.safetensors --html report.html\n"
      "Reads headers only. Exit code: 0 accepted, 1 refused, 2 cannot be read, 3 unknown or ambiguous."},
     {Verb::kLoad, "load", "Do the whole load, audit it, print the report and the timings",
      "  tenon load model.safetensors\n"
@@ -238,6 +239,13 @@ void add_places(CLI::App& app, Options& options) {
       ->group(kReading);
 }
 
+void add_page(CLI::App& app, Options& options) {
+  app.add_option("--html", options.html, "Write the report as one page that opens offline")
+      ->type_name("PATH")
+      ->option_text("PATH")
+      ->group(kOutput);
+}
+
 void add_checkpoints(CLI::App& app, Options& options, const char* metavar) {
   app.add_option("CKPT", options.checkpoints, "A file, an index or a directory; CKPT::PART selects a part")
       ->type_name(metavar)
@@ -289,6 +297,7 @@ void add_verb(CLI::App& root, const VerbText& text, Options& options) {
           ->required();
       add_model(app, options.model);
       add_place(app, options.model);
+      add_page(app, options);
       break;
     case Verb::kDiff:
       add_diff(app, options);
@@ -299,11 +308,13 @@ void add_verb(CLI::App& root, const VerbText& text, Options& options) {
       add_text(app, "--against", options.against, "CKPT", "A template whose names and shapes must be met", "Output file");
       add_model(app, options.model);
       add_place(app, options.model);
+      add_page(app, options);
       break;
     case Verb::kCheck:
     case Verb::kLoad:
       add_model(app, options.model);
       add_place(app, options.model);
+      add_page(app, options);
       break;
     case Verb::kBench:
       app.add_option("--batch", options.batches, "Batch size of the forward; may be given several times (default 1)")

@@ -49,6 +49,7 @@ struct Options {
   std::string to;  // convert: a layout
   std::string output;
   std::string against;
+  std::optional<std::string> html;  // check, load, run, convert: the report as a page
   std::vector<int> batches;          // bench
   std::vector<std::string> devices;  // bench; none: the CPU, and CUDA where it can be used
   std::vector<std::string> dtypes;   // bench; none: keep

@@ -112,6 +112,22 @@ std::vector<std::string> input_paths(const Options& options) {
   return paths;
 }
 
+// Neither needs to exist yet.
+bool is_same_target(const std::string& a, const std::string& b) {
+  std::error_code ignored;
+  return !a.empty() && !b.empty() && fs::weakly_canonical(fs::absolute(a), ignored) == fs::weakly_canonical(fs::absolute(b), ignored);
+}
+
+Result<void> check_page(const Options& options) {
+  if (!options.html) return {};
+  for (const std::string& output : {options.outputs, options.output}) {
+    if (is_same_target(*options.html, output)) {
+      return usage(fmt::format("--html {} is the other output too; the page must be a file of its own", io::quoted(output)));
+    }
+  }
+  return check_output("--html", *options.html, input_paths(options));
+}
+
 Result<void> check_files(const Options& options) {
   if (options.verb == Verb::kRun) {
     if (auto ok = check_output("--outputs", options.outputs, input_paths(options)); !ok) return ok;
@@ -119,6 +135,7 @@ Result<void> check_files(const Options& options) {
   if (options.verb == Verb::kConvert) {
     if (auto ok = check_output("-o", options.output, input_paths(options)); !ok) return ok;
   }
+  if (auto ok = check_page(options); !ok) return ok;
   for (const std::string& checkpoint : options.checkpoints) {
     if (auto ok = exists(checkpoint); !ok) return ok;
   }

@@ -11,7 +11,7 @@ Answer check(const Options& options) {
   if (!request) return outcome(options, std::nullopt, request.error());
   auto planned = plan_any(options.checkpoints.front(), *request);
   if (!planned) return outcome(options, std::nullopt, planned.error());
-  return outcome(options, std::move(planned->report), std::nullopt);
+  return outcome(options, std::move(planned->report), std::nullopt, planned->identity.parts[planned->part]);
 }
 
 }  // namespace tenon::tools

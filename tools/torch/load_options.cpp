@@ -25,6 +25,9 @@ IoMode io_mode(Io io) {
 
 Result<LoadOptions> load_options(const Options& options) {
   const ModelOptions& model = options.model;
+  if (options.html) {
+    if (auto ok = refuse_overwriting("--html", *options.html, options.checkpoints.front()); !ok) return tl::unexpected(ok.error());
+  }
   LoadOptions load;
   auto policy = policy_option(model.policy);
   if (!policy) return tl::unexpected(policy.error());
