@@ -8,7 +8,7 @@
 namespace tenon::report {
 namespace {
 
-constexpr std::size_t kShortList = 12;
+constexpr std::size_t kShortList = 5;  // of each of three lists: one screen
 
 void append_names(std::string& out, std::string_view label, const std::vector<std::string>& names,
                   bool verbose) {
@@ -20,7 +20,7 @@ void append_names(std::string& out, std::string_view label, const std::vector<st
     out += fmt::format("    {} ({})\n", shown(folded[i].pattern), folded[i].names.size());
   }
   if (count < folded.size())
-    out += fmt::format("    ... and {} more lines (-v)\n", folded.size() - count);
+    out += fmt::format("    ... and {} (-v)\n", counted(folded.size() - count, "more line"));
 }
 
 void append_different(std::string& out, const Comparison& comparison, bool verbose) {
@@ -35,7 +35,7 @@ void append_different(std::string& out, const Comparison& comparison, bool verbo
     out += "\n";
   }
   if (count < all.size())
-    out += fmt::format("    ... and {} more lines (-v)\n", all.size() - count);
+    out += fmt::format("    ... and {} (-v)\n", counted(all.size() - count, "more line"));
 }
 
 }  // namespace

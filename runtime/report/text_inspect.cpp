@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <cstdint>
 #include <fmt/format.h>
 #include <map>
 
@@ -8,7 +10,10 @@
 namespace tenon::report {
 namespace {
 
-constexpr std::size_t kShortList = 6;
+// What fits on one screen: the more parts, the less of each.
+constexpr std::size_t kShortList = 4;
+constexpr std::size_t kShorterList = 1;
+constexpr std::size_t kMostParts = 4;
 
 std::string dtypes(const Checkpoint& checkpoint) {
   std::map<std::string, std::uint64_t> counts;
@@ -31,17 +36,17 @@ std::string checkpoint_line(const Checkpoint& checkpoint, const Paint& paint) {
   return line + "\n";
 }
 
-/// `label: text` lines, the first few of them unless verbose.
+/// `label: text` lines, at most `limit` of a list.
 class Block {
  public:
-  Block(std::string& out, const Paint& paint, bool verbose)
-      : out_(out), paint_(paint), verbose_(verbose) {}
+  Block(std::string& out, const Paint& paint, std::size_t limit)
+      : out_(out), paint_(paint), limit_(limit) {}
 
   void line(std::string_view label, std::string_view text) {
     out_ += fmt::format("    {}: {}\n", paint_(Color::kCyan, label), text);
   }
   void list(std::string_view label, const std::vector<std::string>& texts) {
-    const std::size_t count = verbose_ ? texts.size() : std::min(texts.size(), kShortList);
+    const std::size_t count = std::min(texts.size(), limit_);
     for (std::size_t i = 0; i < count; ++i) line(label, texts[i]);
     if (count < texts.size())
       line(label, fmt::format("... and {} more (-v)", texts.size() - count));
@@ -50,13 +55,13 @@ class Block {
  private:
   std::string& out_;
   const Paint& paint_;
-  bool verbose_;
+  std::size_t limit_;
 };
 
 std::string choices(const Undecidable& undecidable) {
   std::string text;
   for (const Value& choice : undecidable.choices) {
-    text += (text.empty() ? "" : ", ") + shown(to_string(choice));
+    text += (text.empty() ? "" : ", ") + sentence(to_string(choice));
   }
   std::string line = shown(undecidable.what);
   if (!text.empty()) line += ": one of " + text;
@@ -68,7 +73,7 @@ std::string config_line(const Config& config) {
   std::string line;
   for (const Config::Item& item : config.items()) {
     line += fmt::format("{}{}={}", line.empty() ? "" : " ", shown(item.key),
-                        shown(to_string(item.value)));
+                        sentence(to_string(item.value)));
   }
   return line;
 }
@@ -79,7 +84,7 @@ std::string joined(const std::vector<std::string>& texts) {
   return line;
 }
 
-void append_part(std::string& out, const Part& part, const TextOptions& options) {
+void append_part(std::string& out, const Part& part, std::size_t limit, const TextOptions& options) {
   const Paint paint(options.color);
   out += fmt::format("  {}: {}, {}, {} parameters", paint(Color::kBold, shown(part.part)),
                      model_name(part.family, part.variant, part.layout),
@@ -89,7 +94,7 @@ void append_part(std::string& out, const Part& part, const TextOptions& options)
     out += ", " + paint(Color::kYellow, "recognised but not built");
   out += "\n";
 
-  Block block(out, paint, options.verbose);
+  Block block(out, paint, limit);
   std::vector<std::string> evidence;
   for (const Evidence& entry : part.evidence) evidence.push_back(sentence(entry.text));
   std::vector<std::string> refused;
@@ -111,6 +116,14 @@ void append_part(std::string& out, const Part& part, const TextOptions& options)
   }
 }
 
+void append_parts(std::string& out, const std::vector<Part>& parts, const TextOptions& options) {
+  const std::size_t limit = options.verbose ? SIZE_MAX : parts.size() == 1 ? kShortList : kShorterList;
+  const std::size_t count = options.verbose ? parts.size() : std::min(parts.size(), kMostParts);
+  for (std::size_t i = 0; i < count; ++i) append_part(out, parts[i], limit, options);
+  if (count < parts.size())
+    out += fmt::format("  ... and {} (-v)\n", counted(parts.size() - count, "more part"));
+}
+
 }  // namespace
 
 std::string to_text(const Inspection& inspection, const TextOptions& options) {
@@ -128,7 +141,7 @@ std::string to_text(const Inspection& inspection, const TextOptions& options) {
   for (const Finding& finding : inspection.identity->findings) {
     out += fmt::format("  {}: {}\n", paint(finding.severity), sentence(finding.message));
   }
-  for (const Part& part : inspection.identity->parts) append_part(out, part, options);
+  append_parts(out, inspection.identity->parts, options);
   return out;
 }
 

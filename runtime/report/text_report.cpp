@@ -9,8 +9,12 @@
 namespace tenon::report {
 namespace {
 
-constexpr std::size_t kLinesPerCause = 3;
+// Together at most a screen of 24 lines, whatever was found.
+constexpr std::size_t kCauses = 3;
+constexpr std::size_t kLinesOfRoot = 3;
+constexpr std::size_t kLinesPerCause = 1;
 constexpr std::size_t kOtherLines = 10;
+constexpr std::size_t kOtherLinesBesideCauses = 3;
 
 /// Findings that one line can tell: the same kind, decision and reason.
 using Group = std::vector<const Finding*>;
@@ -139,7 +143,7 @@ void append_lines(std::string& out, const std::vector<const Finding*>& findings,
   const std::size_t count = options.verbose ? lines.size() : std::min(lines.size(), limit);
   for (std::size_t i = 0; i < count; ++i) out += fmt::format("{}{}\n", indent, lines[i]);
   if (count < lines.size())
-    out += fmt::format("{}... and {} more lines (-v)\n", indent, lines.size() - count);
+    out += fmt::format("{}... and {} (-v)\n", indent, counted(lines.size() - count, "more line"));
 }
 
 std::string counts_line(const Counts& counts) {
@@ -167,7 +171,9 @@ std::string head_line(std::string_view path, const LoadReport& report, const Pai
 
 void append_diagnoses(std::string& out, const LoadReport& report, const TextOptions& options) {
   const Paint paint(options.color);
-  for (const Diagnosis& diagnosis : report.diagnosis) {
+  const std::size_t count = options.verbose ? report.diagnosis.size() : std::min(report.diagnosis.size(), kCauses);
+  for (std::size_t i = 0; i < count; ++i) {
+    const Diagnosis& diagnosis = report.diagnosis[i];
     out += fmt::format("  {}: {} [{}]\n", paint(Color::kBold, "cause"), sentence(diagnosis.cause),
                        diagnosis.id);
     if (!diagnosis.remedy.empty())
@@ -175,8 +181,10 @@ void append_diagnoses(std::string& out, const LoadReport& report, const TextOpti
     std::vector<const Finding*> explained;
     for (const std::size_t index : diagnosis.explains)
       explained.push_back(&report.findings.at(index));
-    append_lines(out, explained, kLinesPerCause, "    ", options);
+    append_lines(out, explained, i == 0 ? kLinesOfRoot : kLinesPerCause, "    ", options);
   }
+  if (count < report.diagnosis.size())
+    out += fmt::format("  ... and {} (-v)\n", counted(report.diagnosis.size() - count, "more cause"));
 }
 
 std::vector<const Finding*> unexplained(const LoadReport& report, bool with_notes) {
@@ -249,7 +257,8 @@ std::string to_text(std::string_view verb, const Outcome& outcome, const TextOpt
     const Paint paint(options.color);
     out += head_line(outcome.path, *report, paint) + "\n";
     append_diagnoses(out, *report, options);
-    append_lines(out, unexplained(*report, options.verbose), kOtherLines, "  ", options);
+    append_lines(out, unexplained(*report, options.verbose),
+                 report->diagnosis.empty() ? kOtherLines : kOtherLinesBesideCauses, "  ", options);
     out += "  " + counts_line(report->counts) + "\n";
     const std::string operations = operations_line(*report);
     if (!operations.empty()) out += "  " + operations + "\n";
@@ -258,7 +267,7 @@ std::string to_text(std::string_view verb, const Outcome& outcome, const TextOpt
                          short_bytes(report->memory.host_peak_bytes),
                          short_bytes(report->memory.device_bytes));
     }
-    append_load(out, *report);
+    if (verb != "check") append_load(out, *report);
     if (options.verbose) append_provenance(out, *report);
   }
   const bool verdict_says_it =

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <vector>
 
+#include <tenon/policy.h>
+
 #include "runtime/io/text.h"
 #include "tools/common/exit_code.h"
 #include "tools/core/folder.h"
