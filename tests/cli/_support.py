@@ -59,6 +59,11 @@ def tensor_list(name, prefix=""):
     return tensors
 
 
+def write_list(path, name):
+    """A safetensors file of zeros with the tensors of one list of tests/lists."""
+    write_safetensors(path, tensor_list(f"{name}.tsv"))
+
+
 def read_safetensors(path):
     """name -> (dtype, shape, bytes)."""
     content = Path(path).read_bytes()

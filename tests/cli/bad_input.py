@@ -154,11 +154,21 @@ class Requests(support.TestCase):
         self.assert_one_line(tenon("inspect", self.model + "::unet"), 4, '"unet"')
         self.assert_one_line(tenon("check", self.model + "::unet"), 4, "unet")
 
+    def test_a_config_beside_the_file_that_no_model_can_have(self):
+        folder = self.folder / "unet"
+        folder.mkdir()
+        support.write_list(folder / "model.safetensors", "unet/sd1.diffusers")
+        self.assertEqual(document("inspect", str(folder))[1]["findings"], [])
+        (folder / "config.json").write_text('{"_class_name": "UNet2DConditionModel", "norm_num_groups": 7}')
+        [finding] = document("inspect", str(folder))[1]["findings"]
+        self.assertEqual(finding["id"], "TN-CONFIG-IMPOSSIBLE")
+        self.assertIn('"norm_num_groups" 7', finding["message"])
+
     def test_a_device_that_is_not_there(self):
         hidden = {"CUDA_VISIBLE_DEVICES": ""}
         self.assert_one_line(tenon("load", self.model, "--device", "cuda", env=hidden), 6, "cuda")
         code, answer = document("load", self.model, "--device", "cuda:77")
-        self.assertEqual(code, 6)
+        self.assertEqual((code, answer["error"]["code"]), (6, "TN-DEVICE"))
         self.assertIn("cuda", answer["error"]["message"])
 
 
@@ -223,7 +233,7 @@ class Outputs(support.TestCase):
         return tenon("run", self.model, "--inputs", self.inputs, "--outputs", str(path))
 
     def test_a_folder_that_does_not_exist(self):
-        self.assert_one_line(self.run_to(self.folder / "no" / "out.safetensors"), 2, "no such folder")
+        self.assert_one_line(self.run_to(self.folder / "no" / "out.safetensors"), 2, "no such folder", "[TN-OUTPUT]")
         self.assertFalse((self.folder / "no").exists())
 
     def test_a_folder_that_cannot_be_written(self):

@@ -58,6 +58,11 @@ class Run(support.TestCase):
         self.assertIn("logits", self.outputs(DIGITS / "timm"))
         self.assertEqual(os.listdir(self.folder), ["out.safetensors"])
 
+    def test_inputs_are_read_from_a_safetensors_file_only(self):
+        out = str(self.folder / "out.safetensors")
+        done = tenon("run", str(DIGITS / "timm"), "--inputs", str(DIGITS / "training" / "checkpoint.pt"), "--outputs", out)
+        self.assert_one_line(done, 4, "checkpoint.pt", "[TN-INPUT-FILE]")
+
     def test_a_refused_checkpoint_leaves_no_output(self):
         path = self.copy_digits()
         tensors = read_safetensors(path)

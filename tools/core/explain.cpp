@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <vector>
 
 #include "runtime/io/text.h"
@@ -91,10 +92,12 @@ Answer explain_in_checkpoint(const Options& options) {
   return answer_with(options, std::move(json), std::move(text));
 }
 
-Answer unknown_id(const Options& options) {
+Answer unknown_id(const Options& options, const std::vector<Page>& all) {
   std::vector<std::string> ids;
-  for (const Page& page : pages()) ids.emplace_back(page.id);
-  const std::string near = nearest(options.subject, ids);
+  for (const Page& page : all) ids.push_back(page.id);
+  std::string typed = options.subject;
+  std::transform(typed.begin(), typed.end(), typed.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  const std::string near = nearest(typed, ids);
   return failure(options, {ErrorKind::kUsage, "TN-USAGE",
                            fmt::format("no page {}{} [TN-USAGE]", io::quoted(options.subject),
                                        near.empty() ? "" : fmt::format("; did you mean {}?", near)),
@@ -105,12 +108,12 @@ Answer unknown_id(const Options& options) {
 
 Answer explain(const Options& options) {
   if (!options.checkpoints.empty()) return explain_in_checkpoint(options);
-  const auto all = pages();
+  const std::vector<Page> all = pages();
   const auto page = std::find_if(all.begin(), all.end(), [&](const Page& p) { return p.id == options.subject; });
-  if (page == all.end()) return unknown_id(options);
+  if (page == all.end()) return unknown_id(options, all);
   Json json;
   json["page"] = page->text;
-  return answer_with(options, std::move(json), std::string(page->text));
+  return answer_with(options, std::move(json), page->text);
 }
 
 }  // namespace tenon::tools

@@ -113,7 +113,9 @@ INSTANTIATE_TEST_SUITE_P(
         Broken{"MarkWithoutVariant", "own: plain", "own: plain\nmarks: [{metadata: a, is: b, variant: c}]", "TN-TABLE-MARK", ":4:9:"},
         Broken{"PartWithoutDot", "own: plain", "own: plain\nparts: {unet: unet}", "TN-TABLE-PART", ":4:8:"},
         Broken{"TargetOutsideOwn", "    harmless:\n      - {name: steps, because: a counter}\n",
-               "  other:\n    evidence: {anchors: [zz]}\n    rows:\n      - [zz, \"stranger\"]\n", "TN-TABLE-OWN", ":18:9:"}),
+               "  other:\n    evidence: {anchors: [zz]}\n    rows:\n      - [zz, \"stranger\"]\n", "TN-TABLE-OWN", ":18:9:"},
+        Broken{"LayoutWithoutRows", "    harmless:\n      - {name: steps, because: a counter}\n",
+               "  other:\n    evidence: {anchors: [zz]}\n", "TN-TABLE-LAYOUT", ":15:3:"}),
     [](const auto& info) { return std::string(info.param.name); });
 
 TEST(TableRules, AFamilyWithoutCodeMustBeDeclined) {
