@@ -12,6 +12,12 @@ target_include_directories(tenon_pack PRIVATE ${PROJECT_SOURCE_DIR}/runtime/incl
 target_link_libraries(tenon_pack PRIVATE tenon_options tl::expected yaml-cpp::yaml-cpp)
 file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/generated/packed)
 
+add_executable(tenon_family_pages ${PROJECT_SOURCE_DIR}/tools/tables/family_pages.cpp
+  ${PROJECT_SOURCE_DIR}/runtime/mapping/yaml_node.cpp ${PROJECT_SOURCE_DIR}/runtime/mapping/packed_yaml.cpp)
+target_include_directories(tenon_family_pages PRIVATE ${PROJECT_SOURCE_DIR}/runtime/include)
+target_link_libraries(tenon_family_pages PRIVATE tenon_options tl::expected yaml-cpp::yaml-cpp fmt::fmt)
+set_target_properties(tenon_family_pages PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+
 function(tenon_find_families)
   set(generated ${PROJECT_BINARY_DIR}/generated/families)
   file(GLOB yamls CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/configs/*.yaml)

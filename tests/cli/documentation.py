@@ -5,13 +5,27 @@ import re
 import shlex
 import shutil
 import subprocess
+import tempfile
 import textwrap
 from pathlib import Path
 
 import _support as support
 from _support import DIGITS, SOURCE, TENON, tenon
 
-PAGES = [SOURCE / "README.md", SOURCE / "CONTRIBUTING.md", *sorted((SOURCE / "docs").glob("*.md"))]
+PAGES = [SOURCE / "README.md", SOURCE / "CONTRIBUTING.md", *sorted((SOURCE / "docs").rglob("*.md"))]
+
+
+def of_list(name):
+    return lambda path: support.write_list(path, name)
+
+
+# The files that pages speak of, beside model.safetensors and its config.json.
+FILES = {
+    "unet.safetensors": of_list("unet/sd1.diffusers"), "base.safetensors": of_list("unet/sd1.diffusers"),
+    "bundle.safetensors": of_list("unet/sd1.ldm"), "adapter.safetensors": of_list("ip_adapter/base-sd15.published"),
+    "ip-adapter.bin": of_list("ip_adapter/base-sd15.published"),
+    "original.safetensors": lambda path: path.write_bytes((DIGITS / "timm" / "model.safetensors").read_bytes()),
+}
 
 
 def blocks(page, language):
@@ -43,43 +57,65 @@ def as_acme(tensors):
 
 
 class Documentation(support.TestCase):
-    def setUp(self):
-        super().setUp()
+    def folder_for(self, page, command):
+        """A folder of its own with the files that a command of the page speaks of."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
         for name in ("model.safetensors", "config.json"):
-            (self.folder / name).write_bytes((DIGITS / "timm" / name).read_bytes())
-        (self.folder / "tests").symlink_to(SOURCE / "tests")
+            (folder / name).write_bytes((DIGITS / "timm" / name).read_bytes())
+        (folder / "tests").symlink_to(SOURCE / "tests")
+        for name, write in FILES.items():
+            if name in command:
+                write(folder / name)
+        for name in re.findall(r"--policy (\S+\.yaml)", command):
+            (folder / name).write_text(blocks(page, "yaml")[0])
+        return folder
 
-    def run_command(self, command):
+    def run_command(self, command, folder):
         path = os.pathsep.join([str(Path(TENON).parent), os.environ["PATH"]])
-        done = subprocess.run(shlex.split(command), cwd=self.folder, env={**os.environ, "PATH": path},
+        done = subprocess.run(shlex.split(command), cwd=folder, env={**os.environ, "PATH": path},
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def test_every_tenon_command_does_what_it_says(self):
-        commands = [line for page in PAGES for block in blocks(page, "sh") for line in block.splitlines()
+        commands = [(page, line) for page in PAGES for block in blocks(page, "sh") for line in block.splitlines()
                     if line.startswith("tenon ")]
-        self.assertGreaterEqual(len(commands), 5)
-        for command in commands:
-            with self.subTest(command=command):
-                self.run_command(command)
+        self.assertGreaterEqual(len(commands), 50)
+        done_before = set()
+        for page, command in commands:
+            if command in done_before:
+                continue
+            done_before.add(command)
+            with self.subTest(page=page.name, command=command):
+                self.run_command(command, self.folder_for(page, command))
 
     def test_the_layout_of_the_contributors_page_reads_and_writes_its_library(self):
-        tables = self.folder / "copy"
-        shutil.copytree(SOURCE / "configs", tables)
         page = SOURCE / "CONTRIBUTING.md"
+        folder = self.folder_for(page, "")
+        tables = folder / "copy"
+        shutil.copytree(SOURCE / "configs", tables)
         layout = next(block for block in blocks(page, "yaml") if "acme:" in block)
         vit = (tables / "vit.yaml").read_text()
         head, layouts, rest = vit.partition("\nlayouts:\n")
         (tables / "vit.yaml").write_text(head + layouts + textwrap.indent(textwrap.dedent(layout), "  ") + rest)
-        support.write_safetensors(self.folder / "acme.safetensors", as_acme(support.read_safetensors(self.folder / "model.safetensors")))
+        support.write_safetensors(folder / "acme.safetensors", as_acme(support.read_safetensors(folder / "model.safetensors")))
         commands = [line.strip() for block in blocks(page, "sh") for line in block.splitlines() if "--tables copy" in line or "back." in line]
         self.assertEqual(len(commands), 4)
         for command in commands:
-            self.run_command(command)
-        self.assertEqual(support.read_safetensors(self.folder / "timm.safetensors"),
-                         support.read_safetensors(self.folder / "model.safetensors"))
-        self.assertEqual(support.read_safetensors(self.folder / "back.safetensors"),
-                         support.read_safetensors(self.folder / "acme.safetensors"))
+            self.run_command(command, folder)
+        self.assertEqual(support.read_safetensors(folder / "timm.safetensors"),
+                         support.read_safetensors(folder / "model.safetensors"))
+        self.assertEqual(support.read_safetensors(folder / "back.safetensors"),
+                         support.read_safetensors(folder / "acme.safetensors"))
+
+    def test_what_python_users_are_told_to_type_is_understood(self):
+        table = (SOURCE / "README.md").read_text().split("## Coming from Python")[1].split("\n## ")[0]
+        model = str(DIGITS / "timm" / "model.safetensors")
+        said = re.findall(r"`(--[^`]+|tenon [^`]+)`", "".join(line.split("|")[2] for line in table.splitlines() if line.startswith("| `")))
+        self.assertGreaterEqual(len(said), 6)
+        for words in said:
+            command = words.removeprefix("tenon ").replace("path", model).split() if words.startswith("tenon") else ["check", model, *words.split()]
+            with self.subTest(words=words):
+                self.assertEqual(tenon(*command).returncode, 0)
 
     def test_every_verb_of_the_readme_has_a_help_page_and_the_other_way_round(self):
         listed = set(re.findall(r"^\| `tenon (\w+)", (SOURCE / "README.md").read_text(), re.M))
@@ -92,7 +128,7 @@ class Documentation(support.TestCase):
         for number, text in enumerate(policies):
             path = self.folder / f"policy-{number}.yaml"
             path.write_text(text)
-            done = tenon("check", str(self.folder / "model.safetensors"), "--policy", str(path))
+            done = tenon("check", str(DIGITS / "timm" / "model.safetensors"), "--policy", str(path))
             self.assertIn(done.returncode, (0, 1), text)
 
     def test_every_link_of_the_pages_leads_somewhere(self):

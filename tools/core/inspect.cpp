@@ -50,6 +50,9 @@ report::Inspection inspect_checkpoint(const std::string& argument) {
   if (!wanted.part.empty()) {
     if (auto ok = select_part(*inspection.identity, wanted.part); !ok) inspection.error = ok.error();
   }
+  if (inspection.identity->status != IdentityStatus::kIdentified) {
+    inspection.diagnosis = diagnose_identity(**checkpoint, *inspection.identity);
+  }
   return inspection;
 }
 
