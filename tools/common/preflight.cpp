@@ -57,8 +57,10 @@ Result<void> check_variant(const ModelOptions& model) {
   if (model.variant.empty()) return {};
   const std::vector<std::string> known = variant_names(*builtin_tables(), model.family);
   if (known.empty() || std::find(known.begin(), known.end(), model.variant) != known.end()) return {};
-  return usage(fmt::format("--as {}/{}: {} has no such variant{}", model.family, io::quoted(model.variant), model.family,
-                           suggestion(model.variant, known)));
+  constexpr std::size_t kLongestList = 16;  // ViT has more than a line holds
+  const std::string list = known.size() > kLongestList ? "" : fmt::format("; known: {}", fmt::join(known, ", "));
+  return usage(fmt::format("--as {}: {} has no such variant{}{}", io::quoted(model.family + "/" + model.variant),
+                           model.family, list, suggestion(model.variant, known)));
 }
 
 Result<void> check_family(const ModelOptions& model) {
