@@ -19,12 +19,31 @@ def of_list(name):
     return lambda path: support.write_list(path, name)
 
 
+def digits(path):
+    path.write_bytes((DIGITS / "timm" / "model.safetensors").read_bytes())
+
+
+def with_average(path):
+    """A training checkpoint: the weights, and their running mean."""
+    tensors = support.read_safetensors(DIGITS / "timm" / "model.safetensors")
+    support.write_safetensors(path, {f"{key}.{name}": tensor for key in ("state_dict", "state_dict_ema")
+                                     for name, tensor in tensors.items()})
+
+
+def lora(path):
+    attention = "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn2.processor"
+    shapes = {"to_q_lora.down": [4, 320], "to_q_lora.up": [320, 4], "to_k_lora.down": [4, 768], "to_k_lora.up": [320, 4]}
+    support.write_safetensors(path, {f"{attention}.{name}.weight": ("F32", shape, bytes(4 * shape[0] * shape[1]))
+                                     for name, shape in shapes.items()})
+
+
 # The files that pages speak of, beside model.safetensors and its config.json.
 FILES = {
     "unet.safetensors": of_list("unet/sd1.diffusers"), "base.safetensors": of_list("unet/sd1.diffusers"),
     "bundle.safetensors": of_list("unet/sd1.ldm"), "adapter.safetensors": of_list("ip_adapter/base-sd15.published"),
     "ip-adapter.bin": of_list("ip_adapter/base-sd15.published"),
-    "original.safetensors": lambda path: path.write_bytes((DIGITS / "timm" / "model.safetensors").read_bytes()),
+    "original.safetensors": digits, "partner.safetensors": digits, "model.ckpt": digits, "checkpoint.ckpt": digits,
+    "old.pt": digits, "checkpoint.pth": with_average, "lora.safetensors": lora,
 }
 
 

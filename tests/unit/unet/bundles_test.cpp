@@ -105,7 +105,7 @@ TEST(Bundle, DeclinesWhatOnlyAddsToAUnetAndNamesItsBase) {
        "controlnet", "ldm", "sd2"},
       {{{"body.0.block1.weight", {320, 320, 3, 3}}, {"conv_in.weight", {320, 192, 3, 3}}}, "t2i-adapter", "original", ""},
       {test::read_list("declined/motion_adapter.diffusers.tsv"), "motion-module", "diffusers", "sd1"},
-      {{{"double_blocks.0.img_attn.qkv.weight", {9216, 3072}}}, "dit", "flux", ""},
+      {{{"double_blocks.0.img_attn.qkv.weight", {9216, 3072}}}, "dit", "flux", "flux"},
       {test::read_list("declined/vae.diffusers.tsv"), "vae", "diffusers", ""},
   };
   for (const auto& item : all) {
