@@ -64,6 +64,13 @@ def write_list(path, name):
     write_safetensors(path, tensor_list(f"{name}.tsv"))
 
 
+def can_trace():
+    """Whether this machine lets a process trace its child; many containers do not."""
+    strace = shutil.which("strace")
+    return strace is not None and subprocess.run(
+        [strace, "-o", os.devnull, "true"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+
+
 def read_safetensors(path):
     """name -> (dtype, shape, bytes)."""
     content = Path(path).read_bytes()

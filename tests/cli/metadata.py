@@ -4,7 +4,6 @@ import json
 import os
 import random
 import re
-import shutil
 import subprocess
 import unittest
 from pathlib import Path
@@ -22,13 +21,6 @@ def list_of(file):
         name, dtype, shape = line.split("\t")
         tensors[name] = (dtype, [int(size) for size in shape.split(",") if size])
     return tensors
-
-
-def can_trace():
-    """Whether this machine lets a process trace its child; many containers do not."""
-    strace = shutil.which("strace")
-    return strace is not None and subprocess.run(
-        [strace, "-o", os.devnull, "true"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
 
 
 class Metadata(support.TestCase):
@@ -74,7 +66,7 @@ class Metadata(support.TestCase):
                 self.assertNotIn(str(path), maps)
                 self.assertNotIn("libtorch", maps)
 
-    if can_trace():
+    if support.can_trace():
         def test_the_calls_stay_within_the_header(self):
             path, header = self.deep_model()
             log = self.folder / "calls"
