@@ -11,6 +11,7 @@
 #include "models/unet/ldm.h"
 #include "models/unet/shapes.h"
 #include "models/unet/structure.h"
+#include "runtime/value/general_finding.h"
 
 namespace tenon::models {
 namespace unet {
@@ -93,13 +94,7 @@ void decide_training(const Structure& s, ConfigBuilder& builder) {
 }
 
 Finding impossible(const Error& error) {
-  Finding finding;
-  finding.id = "TN-CONFIG-IMPOSSIBLE";
-  finding.kind = FindingKind::kConfig;
-  finding.severity = Severity::kError;
-  finding.message = error.message;
-  finding.remedy = error.remedy;
-  return finding;
+  return general_finding("TN-CONFIG-IMPOSSIBLE", FindingKind::kConfig, Severity::kError, error.message, error.remedy);
 }
 
 Derivation derive(const DeriveInput& input) {

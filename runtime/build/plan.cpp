@@ -7,8 +7,6 @@
 #include <tenon/load.h>
 #include <tenon/nn/spec_of.h>
 
-#include "runtime/identify/choose_part.h"
-#include "runtime/identify/notes.h"
 #include "runtime/build/guard.h"
 #include "runtime/build/integrity.h"
 #include "runtime/build/partners.h"
@@ -16,7 +14,10 @@
 #include "runtime/build/refusal.h"
 #include "runtime/build/run_plan.h"
 #include "runtime/build/stages.h"
+#include "runtime/identify/choose_part.h"
+#include "runtime/identify/notes.h"
 #include "runtime/io/read_all.h"
+#include "runtime/value/general_finding.h"
 
 namespace tenon {
 namespace loading {
@@ -96,13 +97,8 @@ bool callers_fault(const LoadOptions& options, const Part& part) {
 
 /// The file's tensors do not add up to a model's config.
 Finding impossible_config(const Error& error) {
-  Finding finding;
-  finding.id = "TN-CONFIG-IMPOSSIBLE";
-  finding.kind = FindingKind::kConfig;
-  finding.severity = Severity::kError;
-  finding.message = error.message;
-  finding.remedy = "tenon explain TN-CONFIG-IMPOSSIBLE";
-  return finding;
+  return general_finding("TN-CONFIG-IMPOSSIBLE", FindingKind::kConfig, Severity::kError, error.message,
+                         "tenon explain TN-CONFIG-IMPOSSIBLE");
 }
 
 using Clock = std::chrono::steady_clock;

@@ -11,6 +11,7 @@
 #include "runtime/identify/reads.h"
 #include "runtime/identify/updates.h"
 #include "runtime/identify/variants.h"
+#include "runtime/value/general_finding.h"
 
 namespace tenon {
 namespace {
@@ -40,14 +41,11 @@ void contradict(const FamilyTable& family, const Config& requested, Part& part) 
 }
 
 Finding piece_finding(const Part& part) {
-  Finding finding;
-  finding.id = "TN-PIECE";
-  finding.kind = FindingKind::kIdentity;
-  finding.severity = Severity::kError;
-  finding.message = fmt::format("the file holds {} of {}{}{} and not a whole model", part.tensors.size() == 1 ? "1 tensor" : fmt::format("{} tensors", part.tensors.size()),
-                                part.family, part.variant.empty() ? "" : "/", part.variant);
-  finding.remedy = "Get the whole file; `tenon ls` lists what is there.";
-  return finding;
+  const auto count = part.tensors.size();
+  return general_finding("TN-PIECE", FindingKind::kIdentity, Severity::kError,
+                         fmt::format("the file holds {} {} of {}{}{} and not a whole model", count, count == 1 ? "tensor" : "tensors",
+                                     part.family, part.variant.empty() ? "" : "/", part.variant),
+                         "Get the whole file; `tenon ls` lists what is there.");
 }
 
 }  // namespace

@@ -17,6 +17,7 @@
 #include "runtime/identify/parts.h"
 #include "runtime/io/memory_guard.h"
 #include "runtime/io/text.h"
+#include "runtime/value/general_finding.h"
 
 namespace tenon {
 namespace {
@@ -27,27 +28,17 @@ std::uint64_t count_elements(const Checkpoint& checkpoint, const std::vector<std
   return sum;
 }
 
-Finding identity_finding(std::string id, std::string message, std::string remedy) {
-  Finding finding;
-  finding.id = std::move(id);
-  finding.kind = FindingKind::kIdentity;
-  finding.severity = Severity::kError;
-  finding.message = std::move(message);
-  finding.remedy = std::move(remedy);
-  return finding;
+Finding identity_finding(std::string_view id, std::string message, std::string remedy) {
+  return general_finding(id, FindingKind::kIdentity, Severity::kError, std::move(message), std::move(remedy));
 }
 
 // What was odd about the container. An index that its shards do not bear out is a warning: the files may be of two saves.
 std::vector<Finding> container_findings(const Checkpoint& checkpoint) {
   std::vector<Finding> findings;
   for (const ContainerNote& note : checkpoint.notes) {
-    Finding finding;
-    finding.id = "TN-CONTAINER";  // the message ends in the container's own code
-    finding.kind = FindingKind::kContainer;
-    finding.severity = note.code.starts_with("IX-") ? Severity::kWarning : Severity::kNote;
-    finding.action = Action::kKeep;
-    finding.message = note.message;
-    findings.push_back(std::move(finding));
+    const auto severity = note.code.starts_with("IX-") ? Severity::kWarning : Severity::kNote;
+    // The message ends in the container's own code.
+    findings.push_back(general_finding("TN-CONTAINER", FindingKind::kContainer, severity, note.message));
   }
   return findings;
 }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "runtime/io/text.h"
+#include "runtime/value/general_finding.h"
 
 namespace tenon {
 namespace {
@@ -36,16 +37,11 @@ std::optional<Finding> contradicted_mark(const Checkpoint& checkpoint, const Fam
     if (mark.variant.empty() || mark.variant == part.variant) continue;
     const std::string* text = said(checkpoint, mark);
     if (text == nullptr) continue;
-    Finding finding;
-    finding.id = "TN-METADATA";
-    finding.kind = FindingKind::kIdentity;
-    finding.severity = Severity::kWarning;
-    finding.action = Action::kKeep;
-    finding.message = fmt::format("the metadata says {} {}, which is {}/{}; by names and shapes this is {}/{} [TN-METADATA]",
-                                  mark.metadata, io::quoted(*text), family.name, mark.variant, family.name,
-                                  part.variant.empty() ? "custom" : part.variant);
-    finding.remedy = "Names and shapes are followed; correct the metadata.";
-    return finding;
+    return general_finding("TN-METADATA", FindingKind::kIdentity, Severity::kWarning,
+                           fmt::format("the metadata says {} {}, which is {}/{}; by names and shapes this is {}/{} [TN-METADATA]",
+                                       mark.metadata, io::quoted(*text), family.name, mark.variant, family.name,
+                                       part.variant.empty() ? "custom" : part.variant),
+                           "Names and shapes are followed; correct the metadata.");
   }
   return std::nullopt;
 }

@@ -9,21 +9,15 @@
 #include <fmt/format.h>
 
 #include "runtime/io/text.h"
+#include "runtime/value/general_finding.h"
 
 namespace tenon {
 namespace {
 
 constexpr std::string_view kGlobal = "global ";  // how an inert object of a Python class is listed
 
-Finding note(std::string id, FindingKind kind, std::string message, std::string remedy = {}) {
-  Finding finding;
-  finding.id = std::move(id);
-  finding.kind = kind;
-  finding.severity = Severity::kNote;
-  finding.action = Action::kKeep;
-  finding.message = std::move(message);
-  finding.remedy = std::move(remedy);
-  return finding;
+Finding note(std::string_view id, FindingKind kind, std::string message, std::string remedy = {}) {
+  return general_finding(id, kind, Severity::kNote, std::move(message), std::move(remedy));
 }
 
 bool is_torch(Container container) {

@@ -8,6 +8,7 @@
 
 #include "runtime/identify/tables.h"
 #include "runtime/mapping/pattern.h"
+#include "runtime/value/general_finding.h"
 
 namespace tenon {
 namespace {
@@ -51,14 +52,9 @@ std::string agreements(const Variant& variant, const Config& config) {
 }
 
 Finding default_finding(const DefaultSet& set, const std::string& values) {
-  Finding finding;
-  finding.id = "TN-CONFIG-DEFAULT";
-  finding.kind = FindingKind::kConfig;
-  finding.severity = Severity::kNote;
-  finding.action = Action::kKeep;
-  finding.message = fmt::format("what was asked for are the defaults of {} ({})", set.of, values);
-  finding.remedy = "The config of this checkpoint, config.json, was not found or not read: give it with --config.";
-  return finding;
+  return general_finding("TN-CONFIG-DEFAULT", FindingKind::kConfig, Severity::kNote,
+                         fmt::format("what was asked for are the defaults of {} ({})", set.of, values),
+                         "The config of this checkpoint, config.json, was not found or not read: give it with --config.");
 }
 
 }  // namespace

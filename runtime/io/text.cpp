@@ -105,6 +105,14 @@ std::string escape(std::string_view text, std::size_t limit) {
 
 std::string quoted(std::string_view text, std::size_t limit) { return '"' + escape(text, limit) + '"'; }
 
+std::string short_message(std::string text) {
+  if (text.size() > kMaxMessage) {
+    text.resize(kMaxMessage - kCut.size());
+    text += kCut;
+  }
+  return text;
+}
+
 std::string message_line(const Place& place,
                          std::string_view found,
                          std::string_view required,

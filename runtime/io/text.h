@@ -29,6 +29,9 @@ struct Place {
   std::optional<std::uint64_t> byte = {};
 };
 
+/// At most 512 bytes: what is longer ends in "...".
+[[nodiscard]] std::string short_message(std::string text);
+
 /// `<file>[: <member>][: tensor "<name>"][: at byte <n>]: <found>; <required> [<code>]`, at most 512 bytes.
 [[nodiscard]] std::string message_line(const Place& place,
                                        std::string_view found,

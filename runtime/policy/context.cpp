@@ -9,6 +9,7 @@
 #include "runtime/io/text.h"
 #include "runtime/policy/findings.h"
 #include "runtime/policy/pairs.h"
+#include "runtime/value/general_finding.h"
 #include "runtime/value/quoted.h"
 
 namespace tenon {

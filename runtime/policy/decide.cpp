@@ -17,6 +17,7 @@
 #include "runtime/policy/judge.h"
 #include "runtime/policy/notes.h"
 #include "runtime/policy/sizes.h"
+#include "runtime/value/general_finding.h"
 
 namespace tenon {
 namespace {

@@ -10,21 +10,12 @@
 namespace tenon {
 namespace {
 
-constexpr std::size_t kMessageBytes = 512;
 constexpr std::size_t kNameBytes = 100;
 
 std::string quoted(std::string_view name) { return io::quoted(name, kNameBytes); }
 
 std::string type_text(const TensorType& type) {
   return fmt::format("{} {}", dtype_name(type.dtype), to_string(type.shape));
-}
-
-std::string one_line(std::string text) {
-  if (text.size() > kMessageBytes) {
-    text.resize(kMessageBytes - 3);
-    text += "...";
-  }
-  return text;
 }
 
 std::string explain(std::string_view id) { return fmt::format("tenon explain {}", id); }
@@ -112,7 +103,7 @@ Finding missing_finding(const ExpectedTensor& expected, const ExpectedState& sta
   if (!state.did_you_mean.empty()) {
     message += fmt::format(", but {} of the same shape is left over", quoted(state.did_you_mean));
   }
-  finding.message = one_line(message + what_is_done(judgement));
+  finding.message = io::short_message(message + what_is_done(judgement));
   return judged(std::move(finding), judgement);
 }
 
@@ -132,7 +123,7 @@ Finding unexpected_finding(const TensorEntry& tensor, const UnexpectedTensor& un
     message +=
         fmt::format(", but {} of the same shape is missing", quoted(unexpected.did_you_mean));
   }
-  finding.message = one_line(message + what_is_done(judgement));
+  finding.message = io::short_message(message + what_is_done(judgement));
   return judged(std::move(finding), judgement);
 }
 
@@ -148,7 +139,7 @@ Finding shape_finding(const ExpectedTensor& expected, const MappedTensor& mapped
                   quoted(expected.name), to_string(mapped.type.shape),
                   source_names(mapped.sources, checkpoint), to_string(expected.type.shape));
   if (!refusal.empty()) message += fmt::format("; not adapted: {}", refusal);
-  finding.message = one_line(message + what_is_done(judgement) +
+  finding.message = io::short_message(message + what_is_done(judgement) +
                              what_is_lost(judgement, mapped.type.shape, expected.type.shape, mapped.sources.size()));
   return judged(std::move(finding), judgement);
 }
@@ -159,7 +150,7 @@ Finding dtype_finding(const ExpectedTensor& expected, const MappedTensor& mapped
       about("TN-DTYPE", FindingKind::kDtype, expected.name, first_source(mapped, checkpoint));
   finding.expected = expected.type;
   finding.found = mapped.type;
-  finding.message = one_line(fmt::format(
+  finding.message = io::short_message(fmt::format(
       "{} holds {} in the file (from {}); the model needs {}, another kind of numbers{}",
       quoted(expected.name), dtype_name(mapped.type.dtype),
       source_names(mapped.sources, checkpoint), dtype_name(expected.type.dtype),
@@ -177,19 +168,9 @@ Finding problem_finding(const ExpectedTensor& expected, const MappingProblem& pr
                         ? about("TN-DUPLICATE", FindingKind::kDuplicate, expected.name, source)
                         : about("TN-SOURCES", FindingKind::kShape, expected.name, source);
   finding.expected = expected.type;
-  finding.message = one_line(fmt::format("{}: {}{}", quoted(expected.name), problem.message,
+  finding.message = io::short_message(fmt::format("{}: {}{}", quoted(expected.name), problem.message,
                                          what_is_done(judgement)));
   return judged(std::move(finding), judgement);
-}
-
-Finding general_finding(std::string_view id, FindingKind kind, Severity severity,
-                        std::string message, std::string remedy) {
-  Finding finding = about(id, kind, {}, {});
-  finding.severity = severity;
-  finding.action = severity == Severity::kError ? Action::kRefuse : Action::kKeep;
-  finding.message = one_line(std::move(message));
-  finding.remedy = std::move(remedy);
-  return finding;
 }
 
 }  // namespace tenon

@@ -29,8 +29,5 @@ namespace tenon {
                                     const Checkpoint& checkpoint, const Judgement& judgement);
 [[nodiscard]] Finding problem_finding(const ExpectedTensor& expected, const MappingProblem& problem,
                                       const Checkpoint& checkpoint, const Judgement& judgement);
-/// A finding about no tensor.
-[[nodiscard]] Finding general_finding(std::string_view id, FindingKind kind, Severity severity,
-                                      std::string message, std::string remedy);
 
 }  // namespace tenon

@@ -7,6 +7,7 @@
 
 #include "runtime/io/text.h"
 #include "runtime/policy/findings.h"
+#include "runtime/value/general_finding.h"
 
 namespace tenon {
 namespace {

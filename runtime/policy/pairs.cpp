@@ -9,6 +9,7 @@
 #include "runtime/io/text.h"
 #include "runtime/policy/findings.h"
 #include "runtime/policy/module_pairs.h"
+#include "runtime/value/general_finding.h"
 
 namespace tenon {
 namespace {

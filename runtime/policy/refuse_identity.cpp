@@ -9,6 +9,7 @@
 #include "runtime/policy/context.h"
 #include "runtime/policy/findings.h"
 #include "runtime/policy/pairs.h"
+#include "runtime/value/general_finding.h"
 
 namespace tenon {
 namespace {
