@@ -1,6 +1,5 @@
 #include "runtime/build/attach.h"
 
-#include <algorithm>
 #include <utility>
 
 #include <tenon/nn/spec_of.h>
@@ -9,6 +8,7 @@
 #include "runtime/build/stages.h"
 #include "runtime/identify/tables.h"
 #include "runtime/io/text.h"
+#include "runtime/value/general_finding.h"
 
 namespace tenon::loading {
 namespace {
@@ -35,10 +35,8 @@ Result<LoadOptions> options_for_partners(const Loaded<torch::nn::Module>& model,
   theirs.progress = options.progress;
   theirs.audit = options.audit;
   theirs.forward = options.forward;
-  const auto& keys = (*tables)->family(model.report.family)->config;
   for (const auto& item : options.set.items()) {
-    const bool known = std::any_of(keys.begin(), keys.end(), [&](const ConfigKey& key) { return key.name == item.key; });
-    if (!known) theirs.set.set(item.key, item.value, ConfigOrigin::kSet);
+    if (!has_config_key(**tables, model.report.family, item.key)) theirs.set.set(item.key, item.value, ConfigOrigin::kSet);
   }
   return theirs;
 }
@@ -46,24 +44,14 @@ Result<LoadOptions> options_for_partners(const Loaded<torch::nn::Module>& model,
 std::string label(const std::string& role, const std::string& path) { return "--with " + role + "=" + io::escape(path, 160); }
 
 Failure about(const std::string& role, const std::string& path, Error error) {
-  error.message = label(role, path) + ": " + error.message;
-  constexpr std::size_t kMessageBytes = 512;
-  if (error.message.size() > kMessageBytes) {
-    error.message.resize(kMessageBytes - 3);
-    error.message += "...";
-  }
+  error.message = io::short_message(label(role, path) + ": " + error.message);
   return Failure(std::move(error));
 }
 
 Finding note(const std::string& role, const std::string& path, const LoadReport& partner, const std::string& joined) {
-  Finding finding;
-  finding.id = "TN-ATTACHED";
-  finding.kind = FindingKind::kPair;
-  finding.severity = Severity::kNote;
-  finding.action = Action::kKeep;
-  finding.message = label(role, path) + " is " + partner.family + (partner.variant.empty() ? "" : "/" + partner.variant) +
-                    "; it joined " + joined;
-  return finding;
+  const std::string variant = partner.variant.empty() ? "" : "/" + partner.variant;
+  return general_finding("TN-ATTACHED", FindingKind::kPair, Severity::kNote,
+                         label(role, path) + " is " + partner.family + variant + "; it joined " + joined);
 }
 
 }  // namespace

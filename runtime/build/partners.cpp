@@ -63,21 +63,12 @@ std::vector<CheckRequest::Partner> Partners::list() const {
   return partners;
 }
 
-namespace {
-
-bool has_key(const Tables& tables, const std::string& family, const std::string& key) {
-  const FamilyTable* const table = tables.family(family);
-  return table != nullptr && std::any_of(table->config.begin(), table->config.end(), [&](const ConfigKey& k) { return k.name == key; });
-}
-
-}  // namespace
-
 std::vector<std::string> Partners::keys_of_theirs(const Config& set, const std::string& family, const Tables& tables) const {
   std::vector<std::string> keys;
   for (const auto& value : set.items()) {
-    if (has_key(tables, family, value.key)) continue;
+    if (has_config_key(tables, family, value.key)) continue;
     const bool theirs = std::any_of(items_.begin(), items_.end(), [&](const Item& item) {
-      return has_key(tables, item.identity->parts[item.part].family, value.key);
+      return has_config_key(tables, item.identity->parts[item.part].family, value.key);
     });
     if (theirs) keys.push_back(value.key);
   }

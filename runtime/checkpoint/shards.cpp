@@ -45,28 +45,27 @@ std::string complete_other_set(const ShardIndex& index, const std::vector<std::s
 }
 
 /// Shards that the index names and that are not there: an old index beside other shards, or a download that stopped.
-Failure missing_shards(const std::string& path, const ShardIndex& index, std::size_t first, const std::vector<std::string>& names) {
-  std::vector<std::string> missing;
-  for (const std::string& shard : index.shards) {
-    if (!std::binary_search(names.begin(), names.end(), shard)) missing.push_back(shard);
-  }
+Failure missing_shards(const std::string& path, const ShardIndex& index, const std::vector<std::size_t>& missing, const std::string& folder) {
   const std::string more = missing.size() > 1 ? ", and " + std::to_string(missing.size() - 1) + " more" : "";
+  const std::string found = shard_text(index, missing.front()) + " not found" + more;
+  const auto names = list_folder(folder).value_or(std::vector<std::string>{});
   if (const std::string other = complete_other_set(index, names); !other.empty()) {
     return io::refuse(ErrorKind::kNotFound,
                       "IX-STALE",
                       {.file = path},
-                      shard_text(index, first) + " not found" + more + ", and the folder holds another complete set, up to " + io::quoted(other, 96),
+                      found + ", and the folder holds another complete set, up to " + io::quoted(other, 96),
                       "the index must name the shards that are there; nothing was loaded",
                       "The index is stale: write it anew from the shards beside it, whose tensors are all there, or get the index that belongs to them.");
   }
+  constexpr std::size_t kListed = 4;
   std::string list;
-  for (std::size_t i = 0; i < missing.size() && i < 4; ++i) list += " " + io::escape(missing[i], 96);
+  for (std::size_t i = 0; i < missing.size() && i < kListed; ++i) list += " " + io::escape(index.shards[missing[i]], 96);
   return io::refuse(ErrorKind::kNotFound,
                     "IX-MISSING-SHARD",
                     {.file = path},
-                    shard_text(index, first) + " not found" + more,
+                    found,
                     "every shard is required (incomplete download?); nothing was loaded",
-                    "Fetch into the folder of the index:" + list + (missing.size() > 4 ? " and the others that it names" : ""));
+                    "Fetch into the folder of the index:" + list + (missing.size() > kListed ? " and the others that it names" : ""));
 }
 
 /// The index's path tells where a shard is: "dir/" of "dir/x.index.json", nothing of "x.index.json".
@@ -88,7 +87,7 @@ Result<std::vector<std::shared_ptr<ByteSource>>> open_all(const std::string& pat
       return Failure(source.error());
     }
   }
-  if (!missing.empty()) return missing_shards(path, index, missing.front(), list_folder(folder).value_or(std::vector<std::string>{}));
+  if (!missing.empty()) return missing_shards(path, index, missing, folder);
   return sources;
 }
 

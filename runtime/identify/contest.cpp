@@ -27,8 +27,8 @@ bool both_declined(const Candidate& a, const Candidate& b) {
 
 // Larger first; among equals what outranks others, the shorter prefix, then the order of the tables.
 bool stronger(const Candidate& a, const Candidate& b) {
-  if (a.tensors.size() == b.tensors.size() && a.family->outranks != b.family->outranks) return a.family->outranks;
   if (a.tensors.size() != b.tensors.size()) return a.tensors.size() > b.tensors.size();
+  if (a.family->outranks != b.family->outranks) return a.family->outranks;
   if (a.prefix.size() != b.prefix.size()) return a.prefix.size() < b.prefix.size();
   return a.ref < b.ref;
 }

@@ -185,6 +185,11 @@ std::vector<Variant> variants_of(const FamilyTable& family) {
   return variants;
 }
 
+bool has_config_key(const Tables& tables, std::string_view family, std::string_view key) {
+  const FamilyTable* const table = tables.family(family);
+  return table != nullptr && std::any_of(table->config.begin(), table->config.end(), [&](const ConfigKey& k) { return k.name == key; });
+}
+
 SegmentSets select_sets(const FamilyTable& family) {
   SegmentSets sets;
   for (const auto& [name, set] : family.sets) sets.emplace(name, set.from);

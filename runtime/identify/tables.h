@@ -36,6 +36,9 @@ class Tables {
 /// The variant table as `derive` takes it.
 [[nodiscard]] std::vector<Variant> variants_of(const FamilyTable& family);
 
+/// Whether the family's config has this key; false for a family that is not known.
+[[nodiscard]] bool has_config_key(const Tables& tables, std::string_view family, std::string_view key);
+
 /// The sets' source segments, for patterns that only look.
 [[nodiscard]] SegmentSets select_sets(const FamilyTable& family);
 
