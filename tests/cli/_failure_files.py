@@ -1,16 +1,11 @@
 """Builds the files of tests/failures/cases.jsonl; tests/failures/README.md says how they are written."""
 import fnmatch
 import json
-import os
-import pathlib
 import re
 import struct
 
+import _support as support
 import _torch_file
-
-ROOT = pathlib.Path(os.environ["TENON_SOURCE_DIR"])
-BITS = {"BOOL": 8, "U8": 8, "I8": 8, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "I16": 16, "F16": 16, "BF16": 16, "I32": 32,
-        "F32": 32, "I64": 64, "F64": 64, "F4": 4}
 
 
 def expand(name):
@@ -24,9 +19,7 @@ def expand(name):
 
 
 def listed(name):
-    for line in (ROOT / "tests/lists" / (name + ".tsv")).read_text().splitlines():
-        tensor, dtype, shape = line.split("\t")
-        yield tensor, dtype, [int(size) for size in shape.split(",")] if shape else []
+    return support.tensor_list(f"{name}.tsv")
 
 
 def shrunk(size, divisor):
@@ -42,7 +35,7 @@ def tensors_of(spec):
     """(name, dtype, shape) of a file's tensors."""
     tensors = []
     first, step = spec.get("every", [0, 1])
-    for name, dtype, shape in list(listed(spec["list"]))[first::step] if "list" in spec else []:
+    for name, (dtype, shape) in list(listed(spec["list"]).items())[first::step] if "list" in spec else []:
         if not matches(name, spec.get("keep", ["*"])) or matches(name, spec.get("drop", [])):
             continue
         for old, new in spec.get("rename", []):
@@ -53,27 +46,6 @@ def tensors_of(spec):
     for pattern, dtype, shape in spec.get("add", []):
         tensors += [(name, dtype, shape) for name in expand(pattern)]
     return tensors
-
-
-def elements(shape):
-    product = 1
-    for size in shape:
-        product *= size
-    return product
-
-
-def safetensors(path, tensors, short=0):
-    """`short`: bytes that each tensor's range lacks."""
-    header, offset = {}, 0
-    for name, dtype, shape in tensors:
-        size = (elements(shape) * BITS[dtype] + 7) // 8 - short
-        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [offset, offset + size]}
-        offset += size
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        file.truncate(8 + len(text) + offset)
 
 
 def inert(value):
@@ -96,7 +68,7 @@ def torch_file(path, tensors, how):
 
 def shard_index(of):
     """The index of a list of which shard i has every n-th tensor, from the i-th on."""
-    names = [name for name, _, _ in listed(of["list"])]
+    names = list(listed(of["list"]))
     count = of["shards"]
     file = lambda number: f"{of['stem']}-{number + 1:05}-of-{count:05}.{of['ext']}"
     return {"metadata": {}, "weight_map": {name: file(place % count) for place, name in enumerate(names)}}
@@ -138,5 +110,6 @@ def write_file(spec, folder, prefix="", shuffle=lambda tensors: None):
         if "torch" in spec:
             torch_file(path, tensors, spec["torch"])
         else:
-            safetensors(path, tensors, spec.get("short", 0))
+            as_dict = {name: (dtype, shape) for name, dtype, shape in tensors}
+            support.write_safetensors(path, as_dict, short=spec.get("short", 0))
     damage(path, spec)

@@ -14,7 +14,8 @@ TENON = os.environ["TENON"]
 SOURCE = Path(os.environ["TENON_SOURCE_DIR"])
 DIGITS = SOURCE / "tests" / "data" / "digits"
 
-ELEMENT_BYTES = {"F32": 4, "F16": 2, "BF16": 2, "I64": 8, "U8": 1, "BOOL": 1}
+ELEMENT_BITS = {"F64": 64, "I64": 64, "F32": 32, "I32": 32, "F16": 16, "BF16": 16, "I16": 16, "I8": 8, "U8": 8, "BOOL": 8,
+                "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "F4": 4}
 
 
 def tenon(*args, stdout=subprocess.PIPE, env=None, **kwargs):
@@ -30,13 +31,14 @@ def document(*args, env=None):
     return done.returncode, json.loads(done.stdout.decode("utf-8"))
 
 
-def write_safetensors(path, tensors, metadata=None):
-    """`tensors`: name -> (dtype, shape) for zeros, which take no room on the disk, or (dtype, shape, bytes)."""
+def write_safetensors(path, tensors, metadata=None, short=0):
+    """`tensors`: name -> (dtype, shape) for zeros, which take no room on the disk, or (dtype, shape, bytes). `short`: bytes that
+    each tensor's range lacks."""
     header, contents, offset = {}, [], 0
     if metadata:
         header["__metadata__"] = metadata
     for name, (dtype, shape, *content) in tensors.items():
-        size = ELEMENT_BYTES[dtype] * math.prod(shape)
+        size = (ELEMENT_BITS[dtype] * math.prod(shape) + 7) // 8 - short
         header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [offset, offset + size]}
         contents += [(offset, chunk) for chunk in content]
         offset += size

@@ -6,7 +6,6 @@ with its tensors in another order, and, where nothing forbids it, under another 
 import concurrent.futures
 import fnmatch
 import json
-import os
 import pathlib
 import random
 import re
@@ -15,9 +14,8 @@ import subprocess
 import sys
 import tempfile
 
-from _failure_files import ROOT, write_file
-
-TENON = os.environ["TENON"]
+from _failure_files import write_file
+from _support import SOURCE, TENON
 
 # What no answer may advise, whatever the case: it leaves noise in the model, switches safety off, or throws weights away.
 NEVER = [r"ignore_mismatched_sizes", r"weights_only\s*=\s*False", r"disable.safe.unpickle", r"to_empty", r"uninstall",
@@ -126,7 +124,7 @@ def run_one(job):
 
 
 def main():
-    cases = [json.loads(line) for line in (ROOT / "tests/failures/cases.jsonl").read_text().splitlines()]
+    cases = [json.loads(line) for line in (SOURCE / "tests/failures/cases.jsonl").read_text().splitlines()]
     chosen = [case for case in cases if len(sys.argv) < 2 or any(fnmatch.fnmatch(case["id"], a) for a in sys.argv[1:])]
     jobs = [job for case in chosen for job in variations(case)]
     failed = 0

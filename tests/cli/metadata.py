@@ -5,22 +5,12 @@ import os
 import random
 import re
 import subprocess
-import unittest
 from pathlib import Path
 
 import _support as support
-from _support import DIGITS, SOURCE, TENON, document, read_safetensors, tenon, write_safetensors
+from _support import DIGITS, TENON, document, read_safetensors, write_safetensors
 
 SLACK = 256 * 1024  # libraries, the kernel's tables, reads of a block where a few bytes are wanted
-
-
-def list_of(file):
-    """A list of tests/lists, as tensors without bytes."""
-    tensors = {}
-    for line in (SOURCE / "tests" / "lists" / file).read_text().splitlines():
-        name, dtype, shape = line.split("\t")
-        tensors[name] = (dtype, [int(size) for size in shape.split(",") if size])
-    return tensors
 
 
 class Metadata(support.TestCase):
@@ -28,7 +18,7 @@ class Metadata(support.TestCase):
         """2,500 tensors of a terabyte that takes no room on the disk; and the size of its header."""
         tensors = {}
         for index in range(208):
-            for name, shape in list_of("vit/vit_tiny_patch16_224.timm.tsv").items():
+            for name, shape in support.tensor_list("vit/vit_tiny_patch16_224.timm.tsv").items():
                 if name.startswith("blocks.0."):
                     tensors[f"blocks.{index}." + name.removeprefix("blocks.0.")] = shape
                 elif not name.startswith("blocks."):
@@ -103,7 +93,7 @@ class Metadata(support.TestCase):
         for file, name in (("vit/vit_tiny_patch16_224.timm.tsv", "blocks.999999999.norm1.weight"),
                            ("clip/vit-b-32.open_clip.tsv", "visual.transformer.resblocks.999999999.ln_1.weight")):
             with self.subTest(list=file):
-                tensors = list_of(file)
+                tensors = support.tensor_list(file)
                 path = str(self.folder / "model.safetensors")
                 write_safetensors(path, tensors)
                 plain, answer = self.peak_kilobytes("check", path)

@@ -33,11 +33,16 @@ class Tenon:
     def load(self, *arguments):
         return lambda: json.loads(self.run("load", "--json", *arguments))["timings"]["total_s"]
 
+    def benchmarks(self, *arguments):
+        """{name: milliseconds} of `tenon bench`, measured inside the process."""
+        document = json.loads(self.run("bench", "--json", *arguments))
+        scale = {"ns": 1e-6, "us": 1e-3, "ms": 1, "s": 1e3}
+        return {b["name"]: b["real_time"] * scale[b["time_unit"]] for b in document["benchmarks"] if not b.get("error_occurred")}
+
     def forward(self, path, threads):
-        """Milliseconds of one forward of batch 1, as `tenon bench` measures it."""
-        document = json.loads(self.run("bench", "--json", "--threads", threads, path))
-        forward = next(b for b in document["benchmarks"] if b["name"].startswith(f"{path}/forward/"))
-        return forward["real_time"] * {"ns": 1e-6, "us": 1e-3, "ms": 1, "s": 1e3}[forward["time_unit"]]
+        """Milliseconds of one forward of batch 1."""
+        measured = self.benchmarks("--threads", threads, path)
+        return next(value for name, value in measured.items() if name.startswith(f"{path}/forward/"))
 
     def peak_anonymous_bytes(self, *arguments):
         """The most memory, not counting mapped files, that the process held while it ran."""

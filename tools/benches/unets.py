@@ -1,22 +1,15 @@
 """The rows of tools/bench about diffusion UNets: sparse files of the published sizes, and SD 1's forward beside diffusers."""
-import json
-import struct
-
 import diffusers
 import safetensors.torch
 import torch
 
 from benches.measure import Row, median
-
-LISTS = "tests/lists/"
-SIZES = {"F32": 4, "F16": 2, "I64": 8}
+from demos.failures import listed, write_safetensors
 
 
-def names_of(path):
+def names_of(name):
     """{name: shape} of a list in tests/lists."""
-    with open(LISTS + path) as file:
-        lines = [line.rstrip("\n").split("\t") for line in file]
-    return {name: [int(n) for n in shape.split(",")] if shape else [] for name, _, shape in lines}
+    return {tensor: shape for tensor, (_, shape) in listed(name).items()}
 
 
 def autoencoder():
@@ -40,37 +33,19 @@ def autoencoder():
 
 def sdxl_bundle():
     """{name: shape} of a published SDXL file: UNet, autoencoder, both text encoders."""
-    bundle = names_of("unet/sdxl.ldm.tsv") | autoencoder()
+    bundle = names_of("unet/sdxl.ldm") | autoencoder()
     bundle |= {f"conditioner.embedders.0.transformer.{name}": shape
-               for name, shape in names_of("clip/vit-l-14-text.transformers.tsv").items()}
+               for name, shape in names_of("clip/vit-l-14-text.transformers").items()}
     bundle |= {f"conditioner.embedders.1.model.{name}": shape
-               for name, shape in names_of("clip/vit-bigg-14.open_clip.tsv").items() if not name.startswith("visual.")}
+               for name, shape in names_of("clip/vit-bigg-14.open_clip").items() if not name.startswith("visual.")}
     return bundle
 
 
-def write_sparse(path, shapes, dtype="F16"):
-    """A safetensors file of zeros that takes no room on the disk."""
+def write_sparse(path, shapes):
+    """A safetensors file of fp16 zeros that takes no room on the disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    header, offset = {}, 0
-    for name, shape in shapes.items():
-        size = SIZES[dtype]
-        for dimension in shape:
-            size *= dimension
-        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [offset, offset + size]}
-        offset += size
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        file.truncate(8 + len(text) + offset)
+    write_safetensors(path, {name: ("F16", shape) for name, shape in shapes.items()})
     return path
-
-
-def benchmarks(tenon, *arguments):
-    """{what: milliseconds} of `tenon bench`, measured inside the process."""
-    document = json.loads(tenon.run("bench", "--json", *arguments))
-    scale = {"ns": 1e-6, "us": 1e-3, "ms": 1, "s": 1e3}
-    return {b["name"]: b["real_time"] * scale[b["time_unit"]] for b in document["benchmarks"] if not b.get("error_occurred")}
 
 
 def pick(measured, what):
@@ -78,7 +53,7 @@ def pick(measured, what):
 
 
 def mapped_rows(tenon, folder, rounds):
-    shapes = names_of("unet/sdxl.diffusers.tsv")
+    shapes = names_of("unet/sdxl.diffusers")
     path = write_sparse(folder / "sdxl" / "unet.safetensors", shapes)
     size = path.stat().st_size
     with torch.device("meta"):
@@ -88,7 +63,7 @@ def mapped_rows(tenon, folder, rounds):
         state = safetensors.torch.load_file(path)
         model.load_state_dict({name.replace(".", "/"): tensor for name, tensor in state.items()}, assign=True)
     peer = median(python, rounds) * 1e3
-    measured = benchmarks(tenon, path)
+    measured = tenon.benchmarks(path)
     anonymous = tenon.peak_anonymous_bytes("load", path) - tenon.peak_anonymous_bytes(
         "load", "tests/data/digits/timm/model.safetensors")
     return [
@@ -109,7 +84,7 @@ def forward_row(tenon, folder, rounds):
     with torch.inference_mode():
         peer = median(lambda: model(**inputs) is None or None, rounds) * 1e3
     del model
-    measured = benchmarks(tenon, "--threads", 2, "--inputs", folder / "sd1.inputs.safetensors", folder / "sd1")
+    measured = tenon.benchmarks("--threads", 2, "--inputs", folder / "sd1.inputs.safetensors", folder / "sd1")
     return Row("forward SD 1 UNet, fp32, 64 by 64 latents, 2 threads", pick(measured, "forward"), peer=peer, limit=peer)
 
 

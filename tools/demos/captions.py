@@ -4,9 +4,8 @@
 import argparse
 import math
 import pathlib
-import sys
 
-from digits import numbers, picture, read_safetensors, rows, write_safetensors
+from digits import best, numbers, picture, read_safetensors, rows, verdict, write_safetensors
 
 CELL = 16  # columns of a picture
 
@@ -45,7 +44,7 @@ def read(args):
     pictures = rows(read_safetensors(args.inputs)["pixel_values"], "f")
     labels = list(numbers(read_safetensors(args.labels)["labels"], "q")[0])
     logits = [rows(read_safetensors(path)["logits_per_image"], "f") for path in args.outputs]
-    answers = [[max(range(len(row)), key=row.__getitem__) for row in output] for output in logits]
+    answers = [[best(row) for row in output] for output in logits]
 
     right = [answer == label for answer, label in zip(answers[0], labels)]
     shown = list(range(4)) + [right.index(False)]
@@ -54,12 +53,7 @@ def read(args):
     wrong = shown[-1]
     print(f"\nThe last one is a mistake: it is {captions[labels[wrong]]!r}, read as {captions[answers[0][wrong]]!r}.")
 
-    accuracy = sum(right) / len(labels)
-    agree = all(answer == answers[0] for answer in answers)
-    print(f"{sum(right)} of {len(labels)} held-out digits find their caption (accuracy {accuracy:.3f}).")
-    print(f"The {len(answers)} files give {'the same answer for every picture' if agree else 'DIFFERENT answers'}.")
-    if not agree or accuracy < 0.9:
-        sys.exit(1)
+    verdict(labels, answers, "find their caption", "picture", least=0.9)
 
 
 def main():

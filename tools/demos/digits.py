@@ -64,8 +64,20 @@ def rows(tensor, kind):
     return [values[i : i + width] for i in range(0, len(values), width)]
 
 
-def classes_of(path):
-    return [max(range(len(row)), key=row.__getitem__) for row in rows(read_safetensors(path)["logits"], "f")]
+def best(row):
+    """The place of the largest number."""
+    return max(range(len(row)), key=row.__getitem__)
+
+
+def verdict(labels, answers, found, thing, least):
+    """Says how often the first file's answers are right and whether all files agree; leaves where they do not, or too few are."""
+    right = sum(answer == label for answer, label in zip(answers[0], labels))
+    accuracy = right / len(labels)
+    agree = all(answer == answers[0] for answer in answers)
+    print(f"{right} of {len(labels)} held-out digits {found} (accuracy {accuracy:.3f}).")
+    print(f"The {len(answers)} files give {f'the same answer for every {thing}' if agree else 'DIFFERENT answers'}.")
+    if not agree or accuracy < least:
+        sys.exit(1)
 
 
 def picture(pixels):
@@ -79,7 +91,7 @@ def read(args):
     folder = pathlib.Path(args.digits)
     images = rows(read_safetensors(folder / "heldout.safetensors")["pixel_values"], "f")
     labels = list(numbers(read_safetensors(folder / "labels.safetensors")["labels"], "q")[0])
-    answers = [classes_of(path) for path in args.outputs]
+    answers = [[best(row) for row in rows(read_safetensors(path)["logits"], "f")] for path in args.outputs]
 
     right = [answer == label for answer, label in zip(answers[0], labels)]
     shown = list(range(4)) + [right.index(False)]
@@ -89,12 +101,8 @@ def read(args):
     captions = [f"read as {answers[0][i]}" + ("" if right[i] else f", but it is {labels[i]}") for i in shown]
     print("  ".join(caption.center(16) for caption in captions))
 
-    accuracy = sum(right) / len(labels)
-    agree = all(answer == answers[0] for answer in answers)
-    print(f"\n{sum(right)} of {len(labels)} held-out digits are read rightly (accuracy {accuracy:.3f}).")
-    print(f"The {len(answers)} files give {'the same answer for every digit' if agree else 'DIFFERENT answers'}.")
-    if not agree or accuracy < 0.95:
-        sys.exit(1)
+    print()
+    verdict(labels, answers, "are read rightly", "digit", least=0.95)
 
 
 def main():

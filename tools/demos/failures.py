@@ -7,23 +7,22 @@ Nearly all of each file is a hole, so that gigabytes take a few hundred kilobyte
 """
 import json
 import math
-import pickle
 import struct
 import sys
-import types
 import zlib
-from collections import OrderedDict
 from pathlib import Path
 
-LISTS = Path(__file__).resolve().parents[2] / "tests" / "lists"
+TESTS = Path(__file__).resolve().parents[2] / "tests"
+sys.path.append(str(TESTS / "cli"))
+from _torch_file import Tensor, Writer
+
 BYTES = {"F32": 4, "F16": 2, "BF16": 2, "I64": 8}
-STORAGES = {"F32": "FloatStorage", "F16": "HalfStorage", "BF16": "BFloat16Storage", "I64": "LongStorage"}
 
 
 def listed(name):
     """{tensor name: (dtype, shape)} of one list."""
     tensors = {}
-    for line in (LISTS / f"{name}.tsv").read_text().splitlines():
+    for line in (TESTS / "lists" / f"{name}.tsv").read_text().splitlines():
         tensor, dtype, shape = line.split("\t")
         tensors[tensor] = (dtype, [int(size) for size in shape.split(",")] if shape else [])
     return tensors
@@ -55,51 +54,12 @@ def nested(tensors):
     return parts
 
 
-def torch_program(parts):
-    """The pickle of nested dicts of tensors, and its storages {key: bytes}. Stand-ins have the names of torch's own."""
-    torch, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
-    utils._rebuild_tensor_v2 = type("_rebuild_tensor_v2", (), {"__module__": "torch._utils"})
-    for name in STORAGES.values():
-        setattr(torch, name, type(name, (), {"__module__": "torch"}))
-    storages = {}
-
-    class Tensor:
-        def __init__(self, dtype, shape):
-            self.key, self.dtype, self.shape = str(len(storages)), dtype, shape
-            storages[self.key] = bytes_of(dtype, shape)
-
-        def __reduce__(self):
-            strides = [math.prod(self.shape[i + 1:]) for i in range(len(self.shape))]
-            return utils._rebuild_tensor_v2, (Storage(self), 0, tuple(self.shape), tuple(strides), False, OrderedDict())
-
-    class Storage:
-        def __init__(self, tensor):
-            self.id = ("storage", getattr(torch, STORAGES[tensor.dtype]), tensor.key, "cpu", math.prod(tensor.shape))
-
-    class Pickler(pickle._Pickler):
-        def persistent_id(self, obj):
-            return obj.id if isinstance(obj, Storage) else None
-
-    sys.modules |= {"torch": torch, "torch._utils": utils}
-    program = Program()
-    Pickler(program, 2).dump({part: {name: Tensor(*t) for name, t in tensors.items()} for part, tensors in parts.items()})
-    del sys.modules["torch"], sys.modules["torch._utils"]
-    return bytes(program.text), storages
-
-
-class Program:
-    def __init__(self):
-        self.text = bytearray()
-
-    def write(self, more):
-        self.text += more
-
-
 def write_torch(path, tensors):
     """A torch.save file: stored entries in one folder, aligned to 64 bytes, zeros as holes."""
-    program, storages = torch_program(nested(tensors))
+    writer = Writer()
+    program = writer.program({part: {name: Tensor(*tensor) for name, tensor in inner.items()} for part, inner in nested(tensors).items()})
     entries = [("data.pkl", program), ("byteorder", b"little")]
-    entries += [(f"data/{key}", size) for key, size in storages.items()] + [("version", b"3\n")]
+    entries += [(f"data/{key}", size) for key, (_, size) in enumerate(writer.sizes)] + [("version", b"3\n")]
     checksums, directory = {}, b""
     with open(path, "wb") as file:
         for name, content in entries:
