@@ -97,7 +97,11 @@ ClipTower ClipVit::forward(const at::Tensor& pixel_values) const {
   };
   const at::Tensor pooled =
       config_.final_ln_after_pool ? ln_post_->forward(pool(states.last)) : pool(ln_post_->forward(states.last));
-  return {states.last, states.penultimate, pooled, projected(pooled, proj_)};
+  return {.tokens = states.last,
+          .penultimate = states.penultimate,
+          .penultimate_normed = {},
+          .pooled = pooled,
+          .features = projected(pooled, proj_)};
 }
 
 Clip::Clip(const ClipConfig& c) : config_(c) {
@@ -131,7 +135,11 @@ ClipTower Clip::encode_text(const at::Tensor& input_ids) const {
   const auto states = transformer_->forward(embedded + positions, config_.text->causal);
   const at::Tensor tokens = ln_final_->forward(states.last);
   const at::Tensor pooled = pool(tokens, input_ids);
-  return {tokens, states.penultimate, pooled, projected(pooled, text_projection_)};
+  return {.tokens = tokens,
+          .penultimate = states.penultimate,
+          .penultimate_normed = ln_final_->forward(states.penultimate),
+          .pooled = pooled,
+          .features = projected(pooled, text_projection_)};
 }
 
 at::Tensor Clip::pool(const at::Tensor& tokens, const at::Tensor& input_ids) const {

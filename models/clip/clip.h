@@ -22,6 +22,7 @@ namespace tenon::models {
 struct ClipTower {
   at::Tensor tokens;       // vision: after the last block, before the final norm; text: after the final norm  [N, T, W]
   at::Tensor penultimate;  // after the last but one block, no final norm                                       [N, T, W]
+  at::Tensor penultimate_normed;  // text: the same after the final norm, which Stable Diffusion 2 takes        [N, T, W]
   at::Tensor pooled;       // the pooled token after the final norm                                             [N, W]
   at::Tensor features;     // pooled, projected, not normalised                                                 [N, E]
 };

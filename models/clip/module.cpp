@@ -73,6 +73,7 @@ void put_tower(NamedTensors& out, const std::string& side, const ClipTower& towe
   put(out, (side + "_pooled").c_str(), tower.pooled);
   put(out, (side + "_tokens").c_str(), tower.tokens);
   put(out, (side + "_penultimate").c_str(), tower.penultimate);
+  put(out, (side + "_penultimate_normed").c_str(), tower.penultimate_normed);
 }
 
 Result<std::shared_ptr<torch::nn::Module>> make(const Config& config) {

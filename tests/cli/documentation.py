@@ -141,6 +141,16 @@ class Documentation(support.TestCase):
         helped = set(re.findall(r"^  (\w+)  ", tenon("--help").stdout.decode().split("Output:")[0], re.M))
         self.assertEqual(listed, helped)
 
+    def test_every_output_of_a_run_is_explained(self):
+        explained = re.findall(r"`(\w+)`", (SOURCE / "docs" / "running.md").read_text())
+        data = SOURCE / "tests" / "data"
+        for checkpoint, inputs in ((data / "digits" / "timm", data / "digits" / "heldout.safetensors"),
+                                   (data / "digits_clip" / "open_clip", data / "digits_clip" / "zero_shot.safetensors")):
+            outputs = self.folder / "outputs.safetensors"
+            done = tenon("run", str(checkpoint), "--inputs", str(inputs), "--outputs", str(outputs))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(set(support.read_safetensors(outputs)) - set(explained), set())
+
     def test_every_policy_of_the_pages_is_read(self):
         policies = [block for page in PAGES for block in blocks(page, "yaml") if "tenon_policy" in block]
         self.assertGreaterEqual(len(policies), 2)

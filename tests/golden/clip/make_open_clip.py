@@ -77,8 +77,20 @@ def run_text(model, ids):
     mask = text.attn_mask
     embedded = text.token_embedding(ids) + text.positional_embedding[:ids.shape[1]]
     _, states = text.transformer.forward_intermediates(embedded, attn_mask=mask)
+    before_last = ([embedded] + states)[-2]
     return {"text_features": model.encode_text(ids), "text_tokens": text.ln_final(states[-1]),
-            "text_penultimate": ([embedded] + states)[-2]}
+            "text_penultimate": before_last, "text_penultimate_normed": text.ln_final(before_last)}
+
+
+@torch.no_grad()
+def check_penultimate_normed(model, ids):
+    """open_clip's own normalised intermediate is the same; a tower of one block has none to take."""
+    blocks = len(text_of(model).transformer.resblocks)
+    if blocks < 2:
+        return
+    theirs = model.forward_intermediates(text=ids, text_indices=[blocks - 2], normalize_intermediates=True,
+                                         intermediates_only=True)["text_intermediates"]
+    assert torch.equal(theirs[0], run_text(model, ids)["text_penultimate_normed"])
 
 
 def run(model, inputs):
@@ -267,6 +279,7 @@ def make(name):
     if "text" in towers:
         by_id = text.get("pool_type") == "eos"
         inputs["input_ids"] = captions(0, end=50, beyond=57) if by_id else captions(0)
+        check_penultimate_normed(model, inputs["input_ids"])
     config = config_of(vision if "vision" in towers else None, text if "text" in towers else None,
                        embed)
     settings, extra = {}, {}

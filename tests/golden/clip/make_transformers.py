@@ -89,6 +89,8 @@ def run(model, inputs):
         states = tower(model, "text")(inputs["input_ids"], output_hidden_states=True)
         outputs["text_tokens"] = states.last_hidden_state
         outputs["text_penultimate"] = states.hidden_states[-2]
+        # What diffusers' clip_skip takes of a text encoder.
+        outputs["text_penultimate_normed"] = tower(model, "text").final_layer_norm(states.hidden_states[-2])
         if hasattr(model, "text_projection"):
             outputs["text_features"] = model.text_projection(states.pooler_output)
     if len(inputs) == 2:
