@@ -1,13 +1,16 @@
 # Files as C++ sources, so that programs need none at run time.
 
-# tenon_embed(<out> <file> <symbol>): puts into <out> a source with the file's bytes as `tenon::embedded::<symbol>()`.
-function(tenon_embed out path symbol)
+# tenon_embed(<out> <name> <files> <symbols>): puts into <out> one source, called <name>, with the bytes of each of the files
+# as `tenon::embedded::<symbol>()`.
+function(tenon_embed out name files symbols)
   set(script ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/EmbedFile.cmake)
-  set(source ${CMAKE_CURRENT_BINARY_DIR}/generated/embedded/${symbol}.cpp)
+  set(source ${CMAKE_CURRENT_BINARY_DIR}/generated/embedded/${name}.cpp)
+  list(JOIN files "|" in)
+  list(JOIN symbols "|" names)
   add_custom_command(OUTPUT ${source}
-    COMMAND ${CMAKE_COMMAND} -DIN=${path} -DOUT=${source} -DSYMBOL=${symbol} -P ${script}
-    DEPENDS ${path} ${script}
-    COMMENT "Embedding ${path}" VERBATIM)
+    COMMAND ${CMAKE_COMMAND} -DIN=${in} -DOUT=${source} -DSYMBOLS=${names} -P ${script}
+    DEPENDS ${files} ${script}
+    COMMENT "Embedding ${name}" VERBATIM)
   set(${out} ${source} PARENT_SCOPE)
 endfunction()
 
@@ -23,6 +26,6 @@ function(tenon_embed_yaml out path)
       COMMENT "Parsing ${path}" VERBATIM)
     set(path ${packed})
   endif()
-  tenon_embed(source ${path} ${symbol}_yaml)
+  tenon_embed(source ${symbol} ${path} ${symbol}_yaml)
   set(${out} ${source} PARENT_SCOPE)
 endfunction()

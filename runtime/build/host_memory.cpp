@@ -76,4 +76,6 @@ std::unique_ptr<HostMemory> make_arena(std::size_t bytes) { return std::make_uni
 
 std::size_t arena_bytes(std::size_t tensor_bytes) { return round_up(tensor_bytes, kAlignment); }
 
+std::span<std::byte> bytes_of(const at::Tensor& tensor) { return {static_cast<std::byte*>(tensor.data_ptr()), tensor.nbytes()}; }
+
 }  // namespace tenon::loading

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <span>
 
 #include <ATen/core/Tensor.h>
 
@@ -24,5 +25,8 @@ class HostMemory {
 
 /// Bytes that one tensor takes in an arena.
 [[nodiscard]] std::size_t arena_bytes(std::size_t tensor_bytes);
+
+/// The bytes of a contiguous CPU tensor.
+[[nodiscard]] std::span<std::byte> bytes_of(const at::Tensor& tensor);
 
 }  // namespace tenon::loading

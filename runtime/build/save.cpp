@@ -21,7 +21,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "safetensors holds little-endian data");
 
-constexpr std::size_t kChunkBytes = std::size_t{16} << 20;
+constexpr std::size_t kWriteBytes = std::size_t{16} << 20;
 
 // Indices in file order: wide elements first, so that every tensor is aligned, then by name.
 std::vector<std::size_t> file_order(const std::vector<TensorToSave>& tensors) {
@@ -76,7 +76,7 @@ Result<void> write_tensor(io::OutputFile& file, const at::Tensor& tensor, std::u
   const at::Tensor host = tensor.to(at::kCPU).contiguous();
   std::span<const std::byte> bytes(static_cast<const std::byte*>(host.const_data_ptr()), host.nbytes());
   while (!bytes.empty()) {
-    const auto chunk = bytes.first(std::min(kChunkBytes, bytes.size()));
+    const auto chunk = bytes.first(std::min(kWriteBytes, bytes.size()));
     if (auto ok = file.write(chunk); !ok) return ok;
     bytes = bytes.subspan(chunk.size());
     done += chunk.size();

@@ -13,16 +13,13 @@
 
 #include <tenon/nn/spec_of.h>
 
+#include "runtime/build/host_memory.h"
 #include "runtime/io/text.h"
 
 namespace tenon::loading {
 namespace {
 
 constexpr std::uint64_t kChunkBytes = std::uint64_t{1} << 20;  // one read call of one thread: fits the second-level cache
-
-std::span<std::byte> bytes_of(const at::Tensor& t) {
-  return {static_cast<std::byte*>(t.data_ptr()), t.nbytes()};
-}
 
 at::Tensor view_of(std::byte* data, at::IntArrayRef shape, DType dtype, std::shared_ptr<const ByteSource::Mapping> holder) {
   return at::from_blob(

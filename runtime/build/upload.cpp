@@ -5,6 +5,8 @@
 #include <ATen/ops/empty.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
+#include "runtime/build/host_memory.h"
+
 namespace tenon::loading {
 namespace {
 
@@ -17,8 +19,6 @@ at::Tensor host_buffer() {
     return at::empty({size}, options);
   }
 }
-
-std::span<std::byte> bytes_of(const at::Tensor& t) { return {static_cast<std::byte*>(t.data_ptr()), t.nbytes()}; }
 
 }  // namespace
 

@@ -32,8 +32,8 @@ TEST_P(UnetGolden, WouldNoticeAMistake) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, UnetGolden, testing::ValuesIn(test::golden_names("unet")), [](const auto& info) {
-  return info.param;
+INSTANTIATE_TEST_SUITE_P(All, UnetGolden, testing::ValuesIn(test::golden_names("unet")), [](const auto& param) {
+  return param.param;
 });
 
 const FamilyModule& unet() {
