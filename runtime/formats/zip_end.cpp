@@ -86,9 +86,16 @@ class EndReader {
                     "torch.save writes none, and a comment can hide an archive");
     }
     if (loose) {
-      return refuse("ZP-TRAILING",
-                    std::to_string(size - tail_begin_ - *loose - kEndBytes) + " bytes after the archive",
-                    "the end record must end the file");
+      const std::uint64_t behind = size - tail_begin_ - *loose - kEndBytes;
+      const std::uint64_t comment = zip16(tail_, *loose + 20);
+      if (comment > behind) {
+        return refuse("ZP-COMMENT",
+                      "an end record with a comment of " + std::to_string(comment) + " bytes, and " + std::to_string(behind) +
+                          " behind it",
+                      "torch.save writes no comment");
+      }
+      return refuse(
+        "ZP-TRAILING", std::to_string(behind) + " bytes after the archive", "the end record must end the file");
     }
     const bool zeros = tail_.find_first_not_of('\0') == std::string::npos;
     return refuse("ZP-END",

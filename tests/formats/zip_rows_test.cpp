@@ -104,6 +104,7 @@ std::vector<ContainerRow> rows() {
     {"ZP_02", std::string(64, '\xee') + valid, "ZP-PREFIX", "does not begin at byte 0"},
     {"ZP_03", valid + std::string(100, 'x'), "ZP-TRAILING", "100 bytes after the archive"},
     {"ZP_04", whole({.comment = "hello"}), "ZP-COMMENT", "5-byte comment"},
+    {"ZP_04_cut", valid.substr(0, valid.size() - 2) + "\x09\x01"s, "ZP-COMMENT", "a comment of 265 bytes, and 0 behind it"},
     {"ZP_05", valid.substr(0, valid.size() / 2), "ZP-END", "incomplete download?"},
     {"ZP_06", two_ends(), "ZP-TWO-ENDS", "two end records"},
     {"ZP_07_more", whole({.count = 5}), "ZP-COUNT", "the directory has 4 entries, the end record counts 5"},

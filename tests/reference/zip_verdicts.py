@@ -1,9 +1,9 @@
 """5,000 seeded mutations of torch.save archives: what tenon and torch.load(weights_only=True) both accept holds the same.
 
-Where only tenon refuses, its code is one of STRICTER: an archive in which two readers could disagree, or a program that says
-something twice or something that torch passes over. Where only torch refuses, the tensors that tenon lists still lie inside
-the file; what torch refuses there is a foreign class, which tenon lists as an inert object, or a record that tenon does not
-read.
+Where only tenon refuses, its codes are those of ONLY_TENON: an archive in which two readers could disagree, or a program that
+says something twice or something that torch passes over; each occurs as often as it says there, and for the row of
+tests/formats that it names. Where only torch refuses, the tensors that tenon lists still lie inside the file, and the reason
+is one of ONLY_TORCH.
 """
 
 import collections
@@ -12,22 +12,43 @@ import pathlib
 import random
 import sys
 import tempfile
+import traceback
 import warnings
 import zipfile
 
 import torch
 
+from _extra import other_counts, without_row
 from _listings import listings
 
 COUNT = 5000
 DTYPES = {torch.float32: "F32", torch.uint8: "U8", torch.bfloat16: "BF16", torch.int64: "I64", torch.bool: "BOOL"}
-STRICTER = set("""
-ZP-PREFIX ZP-TRAILING ZP-COMMENT ZP-TWO-ENDS ZP-END ZP-COUNT ZP-DIRECTORY ZP-ZIP64 ZP-DISK ZP-ENTRY ZP-EXTRA ZP-DUPLICATE
-ZP-CASE ZP-LOCAL ZP-LOCAL-NAME ZP-LOCAL-SIZE ZP-DESCRIPTOR ZP-OFFSET ZP-PAST-END ZP-OVERLAP ZP-GAP ZP-CRC ZP-METHOD
-ZP-COMPRESSED ZP-LINK ZP-NAME ZP-NAME-UTF8 ZP-ROOTS ZP-VERSION ZP-NO-VERSION ZP-BYTEORDER ZP-STORAGE-SIZE ZP-ENCRYPTED
-PK-TRAILING PK-STACK PK-MARK PK-PROTO PK-PROTOCOL PK-FRAME PK-KEY PK-KEY-EMPTY PK-KEY-NUL PK-DUPLICATE PK-DUPLICATE-KEY
-PK-STORAGE-TWICE PK-ARGUMENT PK-TARGET PK-MEMO PK-UTF8 PK-GLOBAL-NAME PK-STORAGE-KEY PK-PERSISTENT PK-ODD
-""".split())
+# Code: how many of the files, and the row.
+ONLY_TENON = {
+    "PK-PROTOCOL": (21, "PK-07"),
+    "PK-STACK": (1, "PK-03"),
+    "PK-TRAILING": (1, "PK-02"),
+    "ZP-COMMENT": (6, "ZP-04"),
+    "ZP-CRC": (3, "ZP-32"),
+    "ZP-DESCRIPTOR": (34, "ZP-34"),
+    "ZP-DIRECTORY": (6, "ZP-08"),
+    "ZP-DISK": (9, "ZP-27"),
+    "ZP-EXTRA": (4, "ZP-58"),
+    "ZP-LOCAL": (22, "ZP-18"),
+    "ZP-LOCAL-NAME": (56, "ZP-16"),
+    "ZP-LOCAL-SIZE": (20, "ZP-17"),
+    "ZP-NAME": (1, "ZP-35"),
+    "ZP-TRAILING": (3, "ZP-03"),
+    "ZP-VERSION": (18, "ZP-45"),
+    "ZP-ZIP64": (14, "ZP-10"),
+}
+# Part of torch's message, or of its line that raised: how many of the files.
+ONLY_TORCH = {
+    "Unsupported global": 87,  # a class of another name, which tenon lists as an inert object
+    ".storage_alignment": 68,  # a record that tenon does not read
+    "serialization_id": 47,  # another
+    "failed locating file data/": 2,  # the storage of a tensor without elements
+}
 
 
 def saved(rng):
@@ -97,10 +118,12 @@ def flat(value, path=""):
 
 
 def reference(data):
+    """The tensors, or why torch refuses the file."""
     try:
-        return flat(torch.load(io.BytesIO(data), weights_only=True, map_location="cpu"))
-    except Exception:  # torch raises a dozen kinds
-        return None
+        return flat(torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")), None
+    except Exception as error:  # torch raises a dozen kinds
+        said = f"{error} {traceback.extract_tb(error.__traceback__)[-1].line}"
+        return None, next((reason for reason in ONLY_TORCH if reason in said), said)
 
 
 def held(data, tensor):
@@ -118,16 +141,16 @@ def same(expected, found, data):
     return bytes(map(bool, raw)) == bytes(map(bool, listed)) if expected.dtype == torch.bool else raw == listed
 
 
-def compare(data, document, counts, codes):
-    expected = reference(data)
+def compare(data, document, counts, only_tenon, only_torch):
+    expected, reason = reference(data)
     error = document["error"]
     if error is not None:
         if expected is None:
             counts["both refuse"] += 1
-            return None
-        counts["only tenon refuses"] += 1
-        codes[error["code"]] += 1
-        return None if error["code"] in STRICTER else f"refused by tenon only: {error}"
+        else:
+            counts["only tenon refuses"] += 1
+            only_tenon[error["code"]] += 1
+        return None
     found = {tensor["name"]: tensor for tensor in document["tensors"]}
     for tensor in found.values():
         listed = held(data, tensor)
@@ -135,6 +158,7 @@ def compare(data, document, counts, codes):
             return f"outside the file: {tensor}"
     if expected is None:
         counts["only torch refuses"] += 1
+        only_torch[reason] += 1
         return None
     counts["both accept"] += 1
     if set(found) != set(expected):
@@ -150,18 +174,20 @@ def main():
     rng = random.Random(9)
     failures = []
     counts = dict.fromkeys(("both accept", "both refuse", "only tenon refuses", "only torch refuses"), 0)
-    codes = collections.Counter()
+    only_tenon, only_torch = collections.Counter(), collections.Counter()
     files = {f"{index}.pt": mutated(rng) for index in range(COUNT)}
     with tempfile.TemporaryDirectory() as folder:
         for name, data in files.items():
             pathlib.Path(folder, name).write_bytes(data)
         documents = listings(folder, list(files))
     for name, data in files.items():
-        problem = compare(data, documents[name], counts, codes)
+        problem = compare(data, documents[name], counts, only_tenon, only_torch)
         if problem:
             failures.append(f"{name}: {problem}")
+    failures += other_counts({code: count for code, (count, _) in ONLY_TENON.items()}, only_tenon)
+    failures += without_row({code: row for code, (_, row) in ONLY_TENON.items()})
+    failures += other_counts(ONLY_TORCH, only_torch)
     print(f"{COUNT} files: {counts}, {len(failures)} differences")
-    print("only tenon:", dict(codes.most_common()))
     print("\n".join(failures[:40]))
     if counts["both accept"] < COUNT // 20:
         sys.exit("too few files were accepted for the comparison to mean much")
