@@ -159,6 +159,21 @@ Derivation derive(const DeriveInput& input) {
   return config.finish();
 }
 
+/// What the class that a config is for always does, or takes where the config is silent.
+void set_where_silent(Config& config, const std::string& side) {
+  const auto set = [&](const char* key, Value value) {
+    if (!config.has(side + key)) config.set(side + key, std::move(value));
+  };
+  set("norm_kwargs.eps", 1e-5);
+  if (side == "vision_cfg.") {
+    set("pool_type", "tok");
+    set("final_ln_after_pool", false);
+  } else {
+    set("pool_type", "argmax");
+    set("no_causal_mask", false);
+  }
+}
+
 Config read_open_clip(const Config& native, const std::string& root) {
   Config config;
   for (const Config::Item& item : native.items()) {
@@ -169,9 +184,12 @@ Config read_open_clip(const Config& native, const std::string& root) {
       if (!item.value.is_null()) config.set(key, item.value);
     }
   }
-  // open_clip's own defaults where the file is silent.
   if (!config.has("quick_gelu")) config.set("quick_gelu", false);
-  if (!config.has("vision_cfg.head_width") && native.has(root + "vision_cfg.patch_size")) config.set("vision_cfg.head_width", 64);
+  if (native.has(root + "text_cfg.width")) set_where_silent(config, "text_cfg.");
+  if (native.has(root + "vision_cfg.patch_size")) {
+    set_where_silent(config, "vision_cfg.");
+    if (!config.has("vision_cfg.head_width")) config.set("vision_cfg.head_width", 64);
+  }
   return config;
 }
 
@@ -190,6 +208,7 @@ void read_transformers_tower(const Config& native, const std::string& root, cons
     config.set(side + "patch_size", native.int_or(root + "patch_size", 32));
     config.set(side + "image_size", native.int_or(root + "image_size", 224));
     if (heads > 0 && width % heads == 0) config.set(side + "head_width", width / heads);
+    set_where_silent(config, side);
     return;
   }
   config.set(side + "heads", heads);
@@ -199,6 +218,7 @@ void read_transformers_tower(const Config& native, const std::string& root, cons
   const std::int64_t eos = native.int_or(root + "eos_token_id", 49407);
   config.set(side + "pool_type", eos == 2 ? "argmax" : "eos");
   if (eos != 2) config.set(side + "eos_id", eos);
+  set_where_silent(config, side);
 }
 
 Config read_transformers(const Config& native) {

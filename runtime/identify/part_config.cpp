@@ -1,7 +1,9 @@
 #include "runtime/identify/part_config.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -9,6 +11,7 @@
 #include "runtime/identify/reads.h"
 #include "runtime/identify/variants.h"
 #include "runtime/io/text.h"
+#include "runtime/value/general_finding.h"
 #include "runtime/value/quoted.h"
 
 namespace tenon {
@@ -92,6 +95,32 @@ void refuse_counts(const std::vector<ExcessiveCount>& counts, std::size_t tensor
   }
 }
 
+std::string_view said_by(ConfigOrigin origin) {
+  return origin == ConfigOrigin::kSet          ? "--set"
+         : origin == ConfigOrigin::kConfigFile ? "--config"
+                                               : "the config beside the checkpoint";
+}
+
+// Values that this file's model has no place for, as a whole CLIP's config beside one of its towers has.
+void note_unused(const Config& requested, Part& part) {
+  std::map<ConfigOrigin, std::vector<std::string>> unused;
+  for (const Config::Item& item : requested.items()) {
+    if (item.key == "variant" || item.value.is_null() || part.config.has(item.key)) continue;
+    unused[item.origin].push_back(item.key);
+  }
+  for (const auto& [origin, keys] : unused) {
+    constexpr std::size_t kTold = 3;
+    const std::size_t told = std::min(kTold, keys.size());
+    const std::string rest = keys.size() > told ? fmt::format(" and {} more", keys.size() - told) : "";
+    const bool asked = origin == ConfigOrigin::kSet || origin == ConfigOrigin::kConfigFile;
+    part.findings.push_back(general_finding(
+        "TN-CONFIG-UNUSED", FindingKind::kConfig, asked ? Severity::kWarning : Severity::kNote,
+        fmt::format("{} gives {}{}, which the {} model of this file does not have: it is not used", said_by(origin),
+                    fmt::join(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(told), ", "), rest, part.family),
+        "Leave it out, or open the checkpoint that has this part of the model."));
+  }
+}
+
 }  // namespace
 
 Result<Config> gather_requested(const Checkpoint& checkpoint,
@@ -143,6 +172,7 @@ void derive_config(const FamilyTable& family,
   part.updates = std::move(derivation.updates);
   part.findings.insert(part.findings.end(), derivation.findings.begin(), derivation.findings.end());
   note_defaults(family, requested, part);
+  note_unused(requested, part);
   refuse_counts(reader.excessive(), part.tensors.size(), part);
   const Value* asked = requested.find("variant");
   explain_variant(family, asked != nullptr && asked->as_string() != nullptr ? *asked->as_string() : std::string(), part);

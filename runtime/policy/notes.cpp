@@ -9,6 +9,7 @@
 #include "runtime/io/text.h"
 #include "runtime/policy/findings.h"
 #include "runtime/value/general_finding.h"
+#include "runtime/value/quoted.h"
 
 namespace tenon {
 namespace {
@@ -62,6 +63,22 @@ void note_names(const Part& part, const std::vector<Provenance>& tensors,
   notes.push_back(general_finding("TN-NAMES", FindingKind::kIdentity, Severity::kNote, std::move(text), {}));
 }
 
+/// Values that neither a tensor nor a config gave, and that the forward takes all the same.
+void note_assumed(const Part& part, std::vector<Finding>& notes) {
+  std::vector<std::string> told;
+  std::string example;
+  for (const Config::Item& item : part.config.items()) {
+    if (item.origin != ConfigOrigin::kDefault || item.value.is_null()) continue;
+    if (told.empty()) example = item.key + "=" + to_string(item.value);
+    told.push_back(fmt::format("{} {}", item.key, quoted(item.value)));
+  }
+  if (told.empty()) return;
+  notes.push_back(general_finding(
+      "TN-CONFIG-ASSUMED", FindingKind::kConfig, Severity::kNote,
+      fmt::format("no tensor and no config tells {}: the usual value is taken", fmt::join(told, ", ")),
+      fmt::format("Give the checkpoint's own config with --config, or another value as in --set {}.", example)));
+}
+
 }  // namespace
 
 std::vector<Finding> what_was_put_right(const Checkpoint& checkpoint, const Part& part,
@@ -70,6 +87,7 @@ std::vector<Finding> what_was_put_right(const Checkpoint& checkpoint, const Part
   std::vector<Finding> notes;
   note_ignored(checkpoint, compared, notes);
   note_names(part, tensors, notes);
+  note_assumed(part, notes);
   return notes;
 }
 

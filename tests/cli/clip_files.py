@@ -257,5 +257,46 @@ class Wrong(ClipFiles):
         self.assertEqual(document("inspect", path)[1]["checkpoint"]["container"], "safetensors")
 
 
+GOLDENS = SOURCE / "tests" / "golden" / "clip"
+
+
+class ConfigsBesideTowers(ClipFiles):
+    """A whole CLIP's config beside the text tower: what is about the other tower is not used, and that is said."""
+
+    def text_tower(self, *options):
+        path = self.folder / "model.safetensors"
+        path.write_bytes((GOLDENS / "open_clip_text" / "checkpoint.safetensors").read_bytes())
+        identity, answer = self.accepted(str(path), *options)
+        return identity["config"], {finding["id"]: finding for finding in answer["findings"]}
+
+    def test_what_it_says_of_the_other_tower_is_said_to_be_unused(self):
+        whole = str(GOLDENS / "open_clip_text" / "open_clip_config.json")
+        config, findings = self.text_tower("--config", whole)
+        self.assertEqual(config["towers"], ["text"])
+        self.assertEqual((config["text_cfg.heads"], config["quick_gelu"]), (3, False))
+        unused = findings["TN-CONFIG-UNUSED"]
+        self.assertEqual(unused["severity"], "warning")
+        self.assertRegex(unused["message"], r"^--config gives vision_cfg\.\w+, .* and \d+ more, .*not used$")
+        self.assertNotIn("text_cfg", unused["message"])
+
+    def test_a_value_set_for_the_other_tower_is_said_to_be_unused(self):
+        _, findings = self.text_tower("--set", "vision_cfg.layers=3")
+        self.assertIn("--set gives vision_cfg.layers,", findings["TN-CONFIG-UNUSED"]["message"])
+        self.assertEqual(findings["TN-CONFIG-UNUSED"]["severity"], "warning")
+
+    def test_a_config_that_is_used_whole_is_not_spoken_of(self):
+        whole = GOLDENS / "open_clip_vit"
+        _, answer = self.accepted(str(whole / "checkpoint.safetensors"), "--config", str(whole / "open_clip_config.json"))
+        self.assertEqual(answer["findings"], [])
+
+    def test_an_epsilon_that_nothing_tells_is_said_to_be_assumed(self):
+        _, findings = self.text_tower("--set", "text_cfg.heads=3", "--set", "quick_gelu=false")
+        assumed = findings["TN-CONFIG-ASSUMED"]
+        self.assertEqual(assumed["severity"], "note")
+        self.assertIn("text_cfg.norm_kwargs.eps 1e-05", assumed["message"])
+        _, findings = self.text_tower("--set", "text_cfg.norm_kwargs.eps=1e-6")
+        self.assertNotIn("eps", findings["TN-CONFIG-ASSUMED"]["message"])
+
+
 if __name__ == "__main__":
     support.main()
