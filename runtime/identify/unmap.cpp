@@ -137,6 +137,28 @@ Result<void> write_slot(const Slot& slot, const OwnTensors& own, std::vector<Map
   return {};
 }
 
+// Scalars that the layout's own files carry beside the weights. They come together or not at all: a reader takes them as the
+// mark of what such files mean, and must not be misled about another model.
+std::vector<MappedTensor> written_scalars(const Form& form, const Config& config) {
+  std::vector<MappedTensor> scalars;
+  for (const HarmlessRule& item : form.harmless) {
+    if (item.writes.empty()) continue;
+    const Value* value = config.find(item.writes);
+    const auto number = value != nullptr ? value->as_int() : std::nullopt;
+    const bool meant = std::all_of(item.where.begin(), item.where.end(), [&](const auto& wanted) {
+      const Value* have = config.find(wanted.first);
+      return have != nullptr && *have == wanted.second;
+    });
+    if (!number || !meant) return {};
+    Expr fill;
+    fill.op = OpKind::kFill;
+    fill.value = static_cast<double>(*number);
+    fill.dtype = DType::kI64;
+    scalars.push_back({item.name.to_string(), {}, std::move(fill), {DType::kI64, {}}, form.layout});
+  }
+  return scalars;
+}
+
 }  // namespace
 
 Result<std::vector<MappedTensor>> unmap(const Tables& tables, std::string_view family_name, std::string_view layout_name,
@@ -154,7 +176,7 @@ Result<std::vector<MappedTensor>> unmap(const Tables& tables, std::string_view f
   if (!faults.empty()) return tl::unexpected(faults.error(family->path));
   const auto slots = fill_slots(form, own);
   if (!slots) return tl::unexpected(slots.error());
-  std::vector<MappedTensor> written;
+  std::vector<MappedTensor> written = written_scalars(form, config);
   for (const auto& [key, slot] : *slots) {
     if (auto done = write_slot(slot, own, written); !done) return tl::unexpected(done.error());
   }

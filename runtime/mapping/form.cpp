@@ -56,7 +56,7 @@ void expand_harmless(const Scope& scope, const Variables& variables) {
       continue;
     }
     for (Pattern& plain : without_sets(*pattern)) {
-      scope.form.harmless.push_back({std::move(plain), item.because, item.derived, item.target, item.zero});
+      scope.form.harmless.push_back({std::move(plain), item.because, item.derived, item.target, item.zero, item.writes, item.where});
     }
   }
 }

@@ -42,6 +42,8 @@ struct HarmlessRule {
   bool derived = false;
   std::string target;
   bool zero = false;
+  std::string writes;
+  std::vector<std::pair<std::string, Value>> where;
 };
 
 /// What a name in the source trie is.

@@ -84,6 +84,8 @@ struct HarmlessTemplate {
   bool derived = false;
   std::string target;
   bool zero = false;
+  std::string writes;  // config key whose value `convert` writes under this name
+  std::vector<std::pair<std::string, Value>> where;  // ... for models with these config values
   std::vector<std::pair<std::string, std::string>> when;
 };
 

@@ -233,12 +233,16 @@ std::vector<HarmlessTemplate> parse_harmless(const YamlNode* node, TableFaults& 
   std::vector<HarmlessTemplate> list;
   if (node == nullptr || !expect_kind(*node, YamlNode::Kind::kSequence, "harmless", faults)) return list;
   for (const YamlNode& item : node->items) {
-    expect_keys(item, {"name", "because", "derived", "target", "value", "when"}, faults);
+    expect_keys(item, {"name", "because", "derived", "target", "value", "writes", "where", "when"}, faults);
     HarmlessTemplate harmless;
     harmless.name = {read_string(item, "name", faults), item.mark};
     harmless.because = read_string(item, "because", faults);
     harmless.derived = read_bool(item, "derived", faults);
     harmless.target = read_string(item, "target", faults);
+    harmless.writes = read_string(item, "writes", faults);
+    if (const YamlNode* where = item.find("where"); where != nullptr && expect_kind(*where, YamlNode::Kind::kMap, "where", faults)) {
+      for (const YamlEntry& entry : where->entries) harmless.where.emplace_back(entry.key, entry.value.to_value());
+    }
     harmless.when = read_pairs(item, "when", faults);
     const std::string value = read_string(item, "value", faults);
     harmless.zero = value == "zero";

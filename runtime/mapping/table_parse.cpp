@@ -111,6 +111,11 @@ void parse_layouts(const YamlNode& root, FamilyTable& family, TableFaults& fault
   for (const YamlEntry& entry : layouts->entries) {
     family.layouts.push_back(parse_layout(entry.key, entry.mark, entry.value, faults));
     const LayoutTable& layout = family.layouts.back();
+    for (const HarmlessTemplate& item : layout.harmless) {
+      const auto is_written = [&](const ConfigKey& key) { return key.name == item.writes && (key.type == "int" || key.type == "size"); };
+      if (item.writes.empty() || std::any_of(family.config.begin(), family.config.end(), is_written)) continue;
+      faults.add(item.name.mark, "TN-TABLE-HARMLESS", fmt::format("\"{}\" is no config key of a whole number", item.writes));
+    }
     if (layout.anchors.empty()) faults.add(entry.mark, "TN-TABLE-EVIDENCE", "a layout needs `anchors` in its evidence");
     if (!family.declined && layout.rows.empty() && !layout.emitted) {
       faults.add(entry.mark, "TN-TABLE-LAYOUT", "a layout of a family that is built needs rows");

@@ -7,6 +7,7 @@ from _support import SOURCE, document, read_safetensors, tenon
 GOLDEN = SOURCE / "tests" / "golden"
 DIGITS_CLIP = SOURCE / "tests" / "data" / "digits_clip"
 HARMLESS = ("position_ids", "num_batches_tracked", "input_resolution", "context_length", "vocab_size", "mask_token")
+SCALARS = {"input_resolution", "context_length", "vocab_size"}
 
 # Random values in each layout, and the layouts that can say the model.
 CLIP = ("openai", "open_clip", "open_clip_custom_text")
@@ -30,9 +31,9 @@ def weights(path):
 
 
 class ThereAndBack(support.TestCase):
-    def convert(self, source, layout, name):
+    def convert(self, source, layout, name, *settings):
         out = str(self.folder / name)
-        done = tenon("convert", str(source), "--to", layout, "-o", out)
+        done = tenon("convert", str(source), "--to", layout, "-o", out, *(word for item in settings for word in ("--set", item)))
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return out
 
@@ -52,6 +53,27 @@ class ThereAndBack(support.TestCase):
             for layout in layouts:
                 with self.subTest(golden=golden, to=layout):
                     self.cross(source, home, layout)
+
+    def test_an_archive_of_openai_comes_back_with_its_three_scalars(self):
+        source = GOLDEN / "clip" / "openai_vit" / "checkpoint.safetensors"
+        there = self.convert(source, "open_clip", "there.safetensors")
+        self.assertEqual(SCALARS & set(read_safetensors(there)), set())
+        back = self.convert(there, "openai", "back.safetensors", "quick_gelu=true", "vision_cfg.head_width=64", "text_cfg.heads=1")
+        self.assertEqual(read_safetensors(back), read_safetensors(source))
+        self.assertEqual(document("inspect", back)[1]["parts"][0]["undecidable"], [])
+
+    def test_scalars_do_not_mark_a_model_that_openai_would_read_as_another(self):
+        source = GOLDEN / "clip" / "openai_vit" / "checkpoint.safetensors"
+        for name, settings in (("gelu", ["quick_gelu=false"]), ("heads", ["vision_cfg.head_width=32"])):
+            with self.subTest(other=name):
+                written = read_safetensors(self.convert(source, "openai", f"{name}.safetensors", *settings))
+                self.assertEqual(SCALARS & set(written), set())
+        whole = read_safetensors(source)
+        tower = self.folder / "vision.safetensors"
+        support.write_safetensors(tower, {name: tensor for name, tensor in whole.items() if name.startswith("visual.")})
+        settings = ("quick_gelu=true", "vision_cfg.head_width=64")
+        written = self.convert(tower, "openai", "tower.safetensors", *settings)
+        self.assertEqual(SCALARS & set(read_safetensors(written)), set())
 
     def test_a_resnet_has_no_transformers_form(self):
         source = str(GOLDEN / "clip" / "openai_rn" / "checkpoint.safetensors")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import safetensors.torch
 import torch
+from open_clip.model import build_model_from_openai_state_dict
 
 TENON = os.environ["TENON"]
 GOLDEN = Path(os.environ["TENON_SOURCE_DIR"]) / "tests" / "golden" / "clip"
@@ -70,6 +71,21 @@ class Archives(unittest.TestCase):
         outputs = safetensors.torch.load_file(self.folder / "out.safetensors")
         for name, expected in safetensors.torch.load_file(golden / "expected.safetensors").items():
             error = (outputs[name] - expected).abs().max() / expected.abs().max()
+            self.assertLessEqual(error.item(), 1e-4, name)
+
+    def test_open_clip_reads_what_convert_writes(self):
+        golden = GOLDEN / "openai_vit"
+        written = self.folder / "written.safetensors"
+        code, answer = self.tenon("convert", golden / "checkpoint.safetensors", "--to", "openai", "-o", written)
+        self.assertEqual(code, 0, answer)
+        tensors = safetensors.torch.load_file(written)
+        self.assertEqual({tensors[name].dtype for name in ("input_resolution", "context_length", "vocab_size")}, {torch.int64})
+        model = build_model_from_openai_state_dict(tensors, cast_dtype=torch.float32).float()
+        inputs, expected = (safetensors.torch.load_file(golden / f"{name}.safetensors") for name in ("inputs", "expected"))
+        with torch.no_grad():
+            outputs = {"image_features": model.encode_image(inputs["pixel_values"]), "text_features": model.encode_text(inputs["input_ids"])}
+        for name, tensor in outputs.items():
+            error = (tensor - expected[name]).abs().max() / expected[name].abs().max()
             self.assertLessEqual(error.item(), 1e-4, name)
 
 

@@ -20,11 +20,11 @@ Checkpoint listing_of(const std::vector<MappedTensor>& written) {
   return checkpoint;
 }
 
-Finding note(const Config::Item& read, const Value& meant) {
+Finding warning(const Config::Item& read, const Value& meant) {
   Finding finding;
   finding.id = "TN-LAYOUT-VALUE";
   finding.kind = FindingKind::kConfig;
-  finding.severity = Severity::kNote;
+  finding.severity = Severity::kWarning;
   finding.target = read.key;
   finding.action = Action::kKeep;
   finding.message = fmt::format("{} is {} here; whoever reads the written file without being told takes {} [TN-LAYOUT-VALUE]", read.key,
@@ -42,7 +42,7 @@ std::vector<Finding> values_of_layout(const Tables& tables, const Config& config
   for (const Config::Item& read : identity->parts.front().config.items()) {
     const Config::Item* const meant = config.item(read.key);
     if (meant == nullptr || read.origin != ConfigOrigin::kDefault || meant->value == read.value) continue;
-    findings.push_back(note(read, meant->value));
+    findings.push_back(warning(read, meant->value));
   }
   return findings;
 }
