@@ -119,7 +119,7 @@ RowTemplate parse_row_list(const YamlNode& node, TableFaults& faults) {
   RowTemplate row;
   row.mark = node.mark;
   if (node.items.size() < 2 || node.items.size() > 3) {
-    faults.add(node.mark, "TN-TABLE-ROW", "a row is [from, to] or [from, to, expression]");
+    faults.add(node.mark, "TN-TABLE-ROW", "a row is [from, to] or [from, to, expression]; an expression with commas is quoted");
     return row;
   }
   if (node.items[0].kind == YamlNode::Kind::kSequence) {

@@ -12,6 +12,7 @@ namespace tenon {
 namespace {
 
 constexpr std::string_view kTypeCode = "TN-TABLE-TYPE";
+constexpr std::size_t kMaxFault = 320;
 
 std::string_view kind_name(YamlNode::Kind kind) {
   switch (kind) {
@@ -61,6 +62,20 @@ std::optional<ReadCall> parse_read_call(std::string_view text, YamlMark mark) {
   return std::nullopt;
 }
 
+/// Faults quote what they name: the quotes stay, everything else is escaped.
+std::string shown(std::string_view message) {
+  std::string out;
+  for (std::size_t quote = 0; quote != std::string_view::npos && out.size() <= kMaxFault;) {
+    quote = message.find('"');
+    out += io::escape(message.substr(0, quote), kMaxFault);
+    if (quote == std::string_view::npos) continue;
+    out += '"';
+    message.remove_prefix(quote + 1);
+  }
+  if (out.size() > kMaxFault) out.replace(kMaxFault - 3, std::string::npos, "...");
+  return out;
+}
+
 }  // namespace
 
 void TableFaults::add(YamlMark mark, std::string code, std::string message) {
@@ -78,7 +93,7 @@ std::vector<TableFault> TableFaults::sorted() const {
 Error TableFaults::error(std::string_view path) const {
   const TableFault& fault = faults_.front();
   auto message = fmt::format("{}:{}:{}: {} [{}]", io::escape(path, 128), fault.mark.line, fault.mark.column,
-                             io::escape(fault.message, 320), fault.code);
+                             shown(fault.message), fault.code);
   return Error{ErrorKind::kUsage, fault.code, std::move(message), "see configs/README.md", nullptr};
 }
 

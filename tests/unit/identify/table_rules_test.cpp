@@ -67,6 +67,12 @@ TEST_P(BrokenTable, IsRefusedWithItsPlace) {
   EXPECT_LE(error.message.size(), 512U);
 }
 
+TEST(TableRules, AFaultQuotesWhatItNamesAndEscapesTheRest) {
+  EXPECT_THAT(load_with("own: plain", "own: plain\nowner: me").message, HasSubstr(": unknown key \"owner\"; known here:"));
+  EXPECT_THAT(load_with("own: plain", "own: plain\n\"a\\nb\": me").message, HasSubstr("unknown key \"a\\x0ab\";"));
+  EXPECT_LE(load_with("own: plain", "own: plain\n'" + std::string(4000, '"') + "': me").message.size(), 512U);
+}
+
 constexpr const char* kRow = "      - [\"blocks.{i}.q\", \"blocks.{i}.q\"]\n";
 
 INSTANTIATE_TEST_SUITE_P(
