@@ -107,7 +107,8 @@ class Documentation(support.TestCase):
             with self.subTest(page=page.name, command=command):
                 self.run_command(command, self.folder_for(page, command))
 
-    def test_the_layout_of_the_contributors_page_reads_and_writes_its_library(self):
+    def acme_folder(self):
+        """A folder with the contributors' page's layout in the tables `copy`, and a file of timm's in its words."""
         page = SOURCE / "CONTRIBUTING.md"
         folder = self.folder_for(page, "")
         tables = folder / "copy"
@@ -117,6 +118,27 @@ class Documentation(support.TestCase):
         head, layouts, rest = vit.partition("\nlayouts:\n")
         (tables / "vit.yaml").write_text(head + layouts + textwrap.indent(textwrap.dedent(layout), "  ") + rest)
         support.write_safetensors(folder / "acme.safetensors", as_acme(support.read_safetensors(folder / "model.safetensors")))
+        return folder
+
+    def test_the_layout_of_the_contributors_page_reads_its_library_in_both_spellings(self):
+        folder = self.acme_folder()
+        joined = support.read_safetensors(folder / "acme.safetensors")
+        apart = {}
+        for name, (dtype, shape, content) in joined.items():
+            if ".attn_in." not in name:
+                apart[name] = (dtype, shape, content)
+                continue
+            third = len(content) // 3
+            for i, letter in enumerate("qkv"):
+                apart[name.replace("attn_in", f"attn_{letter}")] = (dtype, [shape[0] // 3, *shape[1:]], content[i * third : (i + 1) * third])
+        support.write_safetensors(folder / "apart.safetensors", apart)
+        for name in ("acme", "apart"):
+            self.run_command(f"tenon convert {name}.safetensors --tables copy --set num_heads=4 --to timm -o {name}.timm.safetensors", folder)
+            self.assertEqual(support.read_safetensors(folder / f"{name}.timm.safetensors"),
+                             support.read_safetensors(folder / "model.safetensors"))
+
+    def test_the_layout_of_the_contributors_page_reads_and_writes_its_library(self):
+        folder, page = self.acme_folder(), SOURCE / "CONTRIBUTING.md"
         commands = [line.strip() for block in blocks(page, "sh") for line in block.splitlines() if "--tables copy" in line or "back." in line]
         self.assertEqual(len(commands), 4)
         for command in commands:

@@ -23,6 +23,8 @@ WEAK_EMBEDDING = (r"^patch_embed\.", r"^pos_embed$", r"^cls_token$")
 CASES = {
     "plain": ("class token, token pool, head", "vit_tiny_patch16_224", {}, ()),
     "no_head": ("no classifier", "vit_tiny_patch16_224", dict(num_classes=0), ()),
+    "bare": ("embeddings and blocks alone, which every layout can say", "vit_tiny_patch16_224",
+             dict(num_classes=0, final_norm=False), ()),
     "avg_fc_norm": ("mean of the patch tokens, norm after the pool", "vit_tiny_patch16_224",
                     dict(global_pool="avg"), ()),
     "avg_norm": ("mean of the patch tokens, norm before the pool", "vit_tiny_patch16_224",
