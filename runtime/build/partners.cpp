@@ -58,7 +58,7 @@ std::vector<std::pair<std::string, TensorType>> all_names(const Tables& tables, 
 std::vector<CheckRequest::Partner> Partners::list() const {
   std::vector<CheckRequest::Partner> partners;
   for (const auto& item : items_) {
-    partners.push_back({item.role, item.path, item.checkpoint.get(), &item.identity->parts[item.part], item.variants, item.names});
+    partners.push_back({item.role, item.path, item.checkpoint.get(), &item.identity->parts[item.part], item.names});
   }
   return partners;
 }
@@ -82,6 +82,7 @@ void Partners::name_modules(const Tables& tables, const Checkpoint& checkpoint, 
     if (changes_modules(other) && part.buildable && request.names.empty()) request.names = all_names(tables, checkpoint, part);
   }
   request.with = list();
+  if (!request.with.empty()) request.released = variants_by_family(tables);
 }
 
 Result<Partners> open_partners(const LoadOptions& options, const Tables& tables) {
@@ -94,9 +95,7 @@ Result<Partners> open_partners(const LoadOptions& options, const Tables& tables)
     if (!identity) return tl::unexpected(identity.error());
     const auto part = choose_part(*identity, argument.part.empty() ? meant_by(role, *identity) : argument.part, "", argument.path);
     if (!part) return tl::unexpected(part.error());
-    const FamilyTable* family = tables.family(identity->parts[*part].family);
-    partners.items_.push_back({role, path, std::move(*checkpoint), std::make_unique<Identity>(std::move(*identity)), *part,
-                               family == nullptr ? std::vector<Variant>() : variants_of(*family), {}});
+    partners.items_.push_back({role, path, std::move(*checkpoint), std::make_unique<Identity>(std::move(*identity)), *part, {}});
   }
   return partners;
 }

@@ -17,7 +17,7 @@ class Partners {
   [[nodiscard]] std::vector<CheckRequest::Partner> list() const;
   /// The keys of `set` that a partner's family has and `family` has not: they are the partner's.
   [[nodiscard]] std::vector<std::string> keys_of_theirs(const Config& set, const std::string& family, const Tables& tables) const;
-  /// Fills in the partners, and the names that are needed to say which modules one side changes in the other.
+  /// Fills in the partners, what is needed to say which would fit, and which modules one side changes in the other.
   void name_modules(const Tables& tables, const Checkpoint& checkpoint, const Part& part, CheckRequest& request);
 
  private:
@@ -28,7 +28,6 @@ class Partners {
     std::shared_ptr<const Checkpoint> checkpoint;
     std::unique_ptr<Identity> identity;
     std::size_t part = 0;
-    std::vector<Variant> variants;
     std::vector<std::pair<std::string, TensorType>> names;
   };
   std::vector<Item> items_;

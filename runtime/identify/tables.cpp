@@ -190,6 +190,14 @@ bool has_config_key(const Tables& tables, std::string_view family, std::string_v
   return table != nullptr && std::any_of(table->config.begin(), table->config.end(), [&](const ConfigKey& k) { return k.name == key; });
 }
 
+std::map<std::string, std::vector<Variant>> variants_by_family(const Tables& tables) {
+  std::map<std::string, std::vector<Variant>> all;
+  for (const FamilyTable& family : tables.families()) {
+    if (auto variants = variants_of(family); !variants.empty()) all.emplace(family.name, std::move(variants));
+  }
+  return all;
+}
+
 SegmentSets select_sets(const FamilyTable& family) {
   SegmentSets sets;
   for (const auto& [name, set] : family.sets) sets.emplace(name, set.from);

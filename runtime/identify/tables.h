@@ -1,7 +1,9 @@
 // All families' tables, parsed; immutable once built.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -38,6 +40,9 @@ class Tables {
 
 /// Whether the family's config has this key; false for a family that is not known.
 [[nodiscard]] bool has_config_key(const Tables& tables, std::string_view family, std::string_view key);
+
+/// Those of every family that has some.
+[[nodiscard]] std::map<std::string, std::vector<Variant>> variants_by_family(const Tables& tables);
 
 /// The sets' source segments, for patterns that only look.
 [[nodiscard]] SegmentSets select_sets(const FamilyTable& family);

@@ -95,10 +95,11 @@ struct CheckRequest {
     std::string path;
     const Checkpoint* checkpoint = nullptr;
     const Part* part = nullptr;
-    std::vector<Variant> variants;  // the released names of the part's family, to say which would fit
     std::vector<std::pair<std::string, TensorType>> names;  // as `names` below
   };
   std::vector<Partner> with;
+  /// The released variants of each family that tenon builds or names, to say which partner would fit; only with partners.
+  std::map<std::string, std::vector<Variant>> released;
   /// The part's tensors under the names of every layout of its family; only where a partner changes its modules.
   std::vector<std::pair<std::string, TensorType>> names;
 };
