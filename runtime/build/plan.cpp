@@ -7,6 +7,7 @@
 #include <tenon/load.h>
 #include <tenon/nn/spec_of.h>
 
+#include "runtime/build/as_asked.h"
 #include "runtime/build/guard.h"
 #include "runtime/build/integrity.h"
 #include "runtime/build/partners.h"
@@ -104,9 +105,7 @@ Finding impossible_config(const Error& error) {
 using Clock = std::chrono::steady_clock;
 double seconds(Clock::duration d) { return std::chrono::duration<double>(d).count(); }
 
-}  // namespace
-
-Result<Planned> loading::plan_for(const std::string& path, const LoadOptions& options, bool forward) {
+Result<Planned> plan_once(const std::string& path, const LoadOptions& options, bool forward) {
   const loading::Progress progress(options.progress);
   const auto start = Clock::now();
   auto opened = loading::open(path, options, progress);
@@ -176,6 +175,19 @@ Result<Planned> loading::plan_for(const std::string& path, const LoadOptions& op
   }
   planned.report.timings = Timings{.open_s = seconds(open_done - start), .plan_s = seconds(Clock::now() - open_done)};
   return planned;
+}
+
+}  // namespace
+
+Result<Planned> loading::plan_for(const std::string& path, const LoadOptions& options, bool forward) {
+  auto planned = plan_once(path, options, forward);
+  if (!planned || !loading::is_another_variant(*planned, options)) return planned;
+  const auto tables = loading::tables_for(options);
+  if (!tables) return planned;
+  auto bent = plan_once(path, loading::ask_for_its_values(options, planned->report.family, **tables), forward);
+  if (!bent || !bent->plan || bent->report.variant != options.variant) return planned;
+  loading::say_what_it_was(*bent, planned->report.variant);
+  return bent;
 }
 
 Result<Planned> plan_any(const std::string& path, const LoadOptions& options) {

@@ -13,6 +13,7 @@
 #include <tenon/nn/spec_of.h>
 
 #include "runtime/build/progress.h"
+#include "runtime/build/read_back.h"
 #include "runtime/io/output_file.h"
 #include "runtime/io/text.h"
 
@@ -112,6 +113,7 @@ Result<void> save_safetensors(const std::string& path,
     if (!tensor) return tl::unexpected(tensor.error());
     if (auto ok = write_tensor(*file, *tensor, done, total, progress); !ok) return ok;
   }
+  if (auto same = comes_back(file->temporary_path(), path, tensors, produce); !same) return same;
   return file->commit();
 }
 

@@ -37,7 +37,7 @@ std::string nearest_known(const Checkpoint& checkpoint, const Tables& tables) {
   std::size_t best_rows = 1;
   for (const FamilyTable& family : tables.families()) {
     for (const LayoutTable& layout : family.layouts) {
-      if (layout.rows.empty()) continue;
+      if (layout.rows.empty() || !layout.like.empty()) continue;
       for (const FormChoice& choice : form_choices(layout)) {
         if (choice[0] != 0) continue;  // another root makes no other names: prefixes are stripped anyway
         TableFaults ignored;

@@ -61,6 +61,13 @@ void assign_leftovers(const Checkpoint& checkpoint, std::vector<PartDraft>& draf
   }
 }
 
+/// What a part without a prefix of its own is called beside others.
+std::string name_beside_others(const PartDraft& draft) {
+  const FamilyTable& family = *draft.candidate.family;
+  if (!family.bare_part.empty()) return family.bare_part;
+  return draft.candidate.form == nullptr ? family.name : "model";
+}
+
 void name_parts(std::vector<PartDraft>& drafts, const Wrappers& wrappers) {
   const auto built = std::count_if(drafts.begin(), drafts.end(), [](const PartDraft& d) { return d.candidate.form != nullptr; });
   for (std::size_t i = 0; i < drafts.size(); ++i) {
@@ -68,7 +75,7 @@ void name_parts(std::vector<PartDraft>& drafts, const Wrappers& wrappers) {
     auto [name, soft] = wrappers.part_name(*draft.candidate.family, draft.candidate.prefix);
     const bool alone = draft.candidate.form != nullptr ? built == 1 : drafts.size() == 1;
     if (soft && alone) name = "model";
-    if (soft && !alone && name == "model" && draft.candidate.form == nullptr) name = draft.candidate.family->name;
+    if (soft && !alone && name == "model") name = name_beside_others(draft);
     draft.name = std::move(name);
   }
   for (std::size_t i = 0; i < drafts.size(); ++i) {

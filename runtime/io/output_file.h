@@ -35,6 +35,8 @@ class OutputFile {
 
   [[nodiscard]] Result<void> write(std::span<const std::byte> bytes);
   [[nodiscard]] Result<void> write(std::string_view text);
+  /// Where the bytes are until commit(), for whoever wants to read back what was written.
+  [[nodiscard]] const std::string& temporary_path() const { return temporary_; }
   /// After a failed commit the target is as it was; a failed sync is never retried as if it had succeeded.
   [[nodiscard]] Result<void> commit();
 

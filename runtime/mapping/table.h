@@ -120,10 +120,19 @@ struct UpdateTable {
   std::vector<std::pair<std::string, std::string>> rename;  // text inside -> text
 };
 
+/// How `convert` puts a file together around the names of a layout's rows.
+struct FileForm {
+  std::string prefix;                                       // in front of every name
+  std::vector<std::pair<std::string, std::string>> beside;  // part that the file also holds -> its prefix
+  std::vector<std::string> nested;  // first segments that are dicts of their own in a torch file, in its order
+};
+
 struct LayoutTable {
   std::string name;
   YamlMark mark;
   std::string about;
+  std::string like;  // the layout whose rows these are; such a layout is named by `derive`, not by evidence
+  FileForm file;
   /// Roots come first, as the group "root"; every form makes one choice per group.
   std::vector<SpellingGroup> groups;
   Variables vars;
@@ -188,6 +197,7 @@ struct FamilyTable {
   std::string about;
   std::string own;
   std::vector<std::pair<std::string, std::string>> parts;  // prefix -> part name
+  std::string bare_part;  // what a part without a prefix is called beside others; empty: as the family
   std::vector<std::string> heads;
   SetDefinitions sets;
   std::vector<ConfigKey> config;

@@ -229,6 +229,18 @@ std::vector<RowTemplate> parse_rows(const YamlNode* node, TableFaults& faults) {
   return rows;
 }
 
+FileForm parse_file_form(const YamlNode& layout, TableFaults& faults) {
+  FileForm form;
+  const YamlNode* node = layout.find("file");
+  if (node == nullptr) return form;
+  expect_keys(*node, {"prefix", "beside", "nested"}, faults);
+  form.prefix = read_string(*node, "prefix", faults);
+  form.beside = read_pairs(*node, "beside", faults);
+  form.nested = read_strings(*node, "nested", faults);
+  if (!form.prefix.empty() && form.prefix.back() != '.') faults.add(node->mark, "TN-TABLE-FILE", "a prefix ends in a dot");
+  return form;
+}
+
 std::vector<HarmlessTemplate> parse_harmless(const YamlNode* node, TableFaults& faults) {
   std::vector<HarmlessTemplate> list;
   if (node == nullptr || !expect_kind(*node, YamlNode::Kind::kSequence, "harmless", faults)) return list;
@@ -257,10 +269,11 @@ LayoutTable parse_layout(const std::string& name, YamlMark mark, const YamlNode&
   LayoutTable layout;
   layout.name = name;
   layout.mark = mark;
-  expect_keys(node, {"about", "roots", "vars", "spellings", "evidence", "reads", "emitted", "rows", "harmless", "claims", "base",
-                     "updates"},
+  expect_keys(node, {"about", "file", "roots", "vars", "spellings", "evidence", "reads", "emitted", "rows", "harmless", "claims",
+                     "base", "updates"},
               faults);
   layout.about = read_string(node, "about", faults);
+  layout.file = parse_file_form(node, faults);
   layout.groups.push_back(parse_roots(node.find("roots"), faults));
   layout.vars = read_variables(node, "vars", faults);
   if (const YamlNode* spellings = node.find("spellings")) {

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "runtime/io/text.h"
 #include "runtime/mapping/table_reader.h"
 
 namespace tenon {
@@ -101,6 +102,25 @@ void check_columns(const FamilyTable& family, YamlMark mark, TableFaults& faults
   }
 }
 
+/// The rows of a layout above it, in a file that is put together another way.
+void add_layout_like(const YamlEntry& entry, FamilyTable& family, TableFaults& faults) {
+  expect_keys(entry.value, {"about", "like", "file"}, faults);
+  const std::string like = read_string(entry.value, "like", faults);
+  const LayoutTable* model = family.layout(like);
+  if (model == nullptr) {
+    faults.add(entry.mark, "TN-TABLE-LAYOUT", fmt::format("`like` names a layout above it; there is no {}", io::quoted(like)));
+    return;
+  }
+  LayoutTable layout = *model;
+  layout.name = entry.key;
+  layout.mark = entry.mark;
+  layout.about = read_string(entry.value, "about", faults);
+  layout.like = like;
+  layout.file = parse_file_form(entry.value, faults);
+  layout.anchors.clear();
+  family.layouts.push_back(std::move(layout));
+}
+
 void parse_layouts(const YamlNode& root, FamilyTable& family, TableFaults& faults) {
   const YamlNode* layouts = root.find("layouts");
   if (layouts == nullptr) {
@@ -109,6 +129,10 @@ void parse_layouts(const YamlNode& root, FamilyTable& family, TableFaults& fault
   }
   if (!expect_kind(*layouts, YamlNode::Kind::kMap, "layouts", faults)) return;
   for (const YamlEntry& entry : layouts->entries) {
+    if (entry.value.find("like") != nullptr) {
+      add_layout_like(entry, family, faults);
+      continue;
+    }
     family.layouts.push_back(parse_layout(entry.key, entry.mark, entry.value, faults));
     const LayoutTable& layout = family.layouts.back();
     for (const HarmlessTemplate& item : layout.harmless) {
@@ -173,8 +197,13 @@ FamilyTable parse_family_table(const YamlNode& root, std::string_view name, Tabl
   family.about = read_string(root, "about", faults);
   family.own = read_string(root, "own", faults);
   family.parts = read_pairs(root, "parts", faults);
+  const auto bare = std::find_if(family.parts.begin(), family.parts.end(), [](const auto& part) { return part.first.empty(); });
+  if (bare != family.parts.end()) {
+    family.bare_part = bare->second;
+    family.parts.erase(bare);
+  }
   for (const auto& [prefix, part] : family.parts) {
-    if (prefix.empty() || prefix.back() != '.') {
+    if (prefix.back() != '.') {
       faults.add(root.find("parts")->mark, "TN-TABLE-PART", fmt::format("the prefix \"{}\" does not end in a dot", prefix));
     }
   }

@@ -32,6 +32,7 @@ void expect_keys(const YamlNode& node, std::initializer_list<std::string_view> a
 /// The parts of a layout that are not evidence or spellings.
 [[nodiscard]] std::vector<RowTemplate> parse_rows(const YamlNode* node, TableFaults& faults);
 [[nodiscard]] std::vector<HarmlessTemplate> parse_harmless(const YamlNode* node, TableFaults& faults);
+[[nodiscard]] FileForm parse_file_form(const YamlNode& layout, TableFaults& faults);
 [[nodiscard]] LayoutTable parse_layout(const std::string& name, YamlMark mark, const YamlNode& node, TableFaults& faults);
 
 }  // namespace tenon

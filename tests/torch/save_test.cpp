@@ -1,5 +1,5 @@
 // Safetensors files that tenon writes: what is in them, in which order, and that a failure leaves no file.
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <cstring>
 #include <filesystem>
@@ -11,7 +11,9 @@
 #include <nlohmann/json.hpp>
 
 #include <tenon/checkpoint.h>
+#include <tenon/nn/spec_of.h>
 
+#include "runtime/build/read_back.h"
 #include "runtime/build/save.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/torch/golden.h"
@@ -60,6 +62,36 @@ TEST(Save, WritesWhatIsReadBack) {
   EXPECT_EQ(files_in(dir), 1U);
 }
 
+/// Says of a file whether it holds `tensors`, as if they had just been written to it.
+Result<void> holds(const std::string& path, const NamedTensors& tensors) {
+  std::vector<TensorToSave> list;
+  for (const auto& [name, tensor] : tensors) list.push_back({name, {dtype_of(tensor.scalar_type()), tensor.sizes().vec()}});
+  return loading::comes_back(path, "out.safetensors", list,
+                             [&](std::size_t index) -> Result<at::Tensor> { return tensors.at(list[index].name); });
+}
+
+TEST(Save, AFileThatDoesNotHoldWhatWasWrittenIsFound) {
+  const TempDir dir;
+  const auto path = dir / "out.safetensors";
+  const auto a = at::rand({2, 3});
+  const auto b = at::rand({4});
+  ASSERT_TRUE(save_safetensors(path, {{"a", a}, {"b", b}}));
+  EXPECT_TRUE(holds(path, {{"a", a}, {"b", b}}));
+  const NamedTensors others[] = {{{"a", a}, {"b", b + 1}}, {{"a", a}, {"b", b.to(at::kHalf)}}, {{"a", a}, {"b", b.view({2, 2})}}};
+  for (const NamedTensors& other : others) {
+    const auto result = holds(path, other);
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code, "TN-SAVE-READ-BACK");
+    EXPECT_THAT(result.error().message, testing::HasSubstr("tensor \"b\""));
+  }
+  const NamedTensors renamed{{"a", a}, {"c", b}};
+  ASSERT_FALSE(holds(path, renamed));
+  EXPECT_THAT(holds(path, renamed).error().message, testing::HasSubstr("tensor \"c\": not there"));
+  const NamedTensors fewer{{"a", a}};
+  ASSERT_FALSE(holds(path, fewer));
+  EXPECT_EQ(holds(path, fewer).error().code, "TN-SAVE-READ-BACK");
+}
+
 TEST(Save, OrdersByWidthThenByName) {
   const TempDir dir;
   const auto path = dir / "out.safetensors";
@@ -84,7 +116,7 @@ TEST(Save, KeepsTheMetadata) {
   const TempDir dir;
   const auto path = dir / "out.safetensors";
   const std::vector<TensorToSave> list = {{"w", {DType::kF32, {2}}}};
-  const auto produce = [](std::size_t) -> Result<at::Tensor> { return at::rand({2}); };
+  const auto produce = [w = at::rand({2})](std::size_t) -> Result<at::Tensor> { return w; };
   ASSERT_TRUE(save_safetensors(path, list, produce, {{"format", "pt"}}));
   EXPECT_EQ(header_of(path).at("__metadata__").at("format"), "pt");
 }

@@ -8,6 +8,7 @@
 #include <tenon/identify.h>
 
 #include "runtime/identify/choose_part.h"
+#include "runtime/identify/file_form.h"
 #include "runtime/io/text.h"
 #include "runtime/mapping/mapper.h"
 #include "tools/common/did_you_mean.h"
@@ -29,9 +30,10 @@ std::vector<Spelling> spellings(const Part& part, const Own& own, std::uint32_t 
     const auto rows = unmap(*builtin_tables(), part.family, layout, part.config, own);
     if (!rows) continue;
     Spelling spelling{layout, {}, {}};
+    const std::string prefix = file_form(*builtin_tables(), part.family, layout).prefix;
     for (const MappedTensor& row : *rows) {
       if (std::find(row.sources.begin(), row.sources.end(), index) == row.sources.end()) continue;
-      spelling.tensors.push_back({row.target, row.type});
+      spelling.tensors.push_back({prefix + row.target, row.type});
       spelling.ops.push_back(describe(row.expr));
     }
     if (!spelling.tensors.empty()) result.push_back(std::move(spelling));

@@ -11,10 +11,12 @@
 #include "runtime/build/apply.h"
 #include "runtime/build/guard.h"
 #include "runtime/build/save.h"
+#include "runtime/identify/file_form.h"
 #include "runtime/io/text.h"
 #include "tools/common/did_you_mean.h"
 #include "tools/common/interrupt.h"
 #include "tools/common/preflight.h"
+#include "tools/torch/companions.h"
 #include "tools/torch/layout_values.h"
 #include "tools/torch/load_options.h"
 #include "tools/torch/outcome.h"
@@ -58,10 +60,10 @@ Finding finding(const char* id, FindingKind kind, const std::string& name, const
 }
 
 // Names and shapes that the written file and the template do not share.
-std::vector<Finding> differences(const std::vector<MappedTensor>& written, const Checkpoint& wanted) {
+std::vector<Finding> differences(const std::vector<loading::TensorToSave>& written, const Checkpoint& wanted) {
   std::vector<Finding> findings;
   std::map<std::string, const TensorType*> types;
-  for (const MappedTensor& tensor : written) types.emplace(tensor.target, &tensor.type);
+  for (const loading::TensorToSave& tensor : written) types.emplace(tensor.name, &tensor.type);
   for (const TensorEntry& entry : wanted.tensors) {
     const auto found = types.find(entry.name);
     if (found == types.end()) {
@@ -81,7 +83,7 @@ std::vector<Finding> differences(const std::vector<MappedTensor>& written, const
 }
 
 // Refuses the report in place where the template differs.
-Result<bool> meets_template(const Options& options, const std::vector<MappedTensor>& written, LoadReport& report) {
+Result<bool> meets_template(const Options& options, const std::vector<loading::TensorToSave>& written, LoadReport& report) {
   if (options.against.empty()) return true;
   const auto wanted = open_checkpoint(split_argument(options.against).path);
   if (!wanted) return tl::unexpected(wanted.error());
@@ -101,17 +103,49 @@ Result<bool> meets_template(const Options& options, const std::vector<MappedTens
   return false;
 }
 
-Result<void> write(const Options& options, const std::vector<MappedTensor>& rows, const OwnTensors& own) {
-  std::vector<loading::TensorToSave> list;
-  for (const MappedTensor& row : rows) list.push_back({row.target, row.type});
+/// What the output holds: the model's tensors in the layout's names, and the parts that the layout keeps beside them.
+struct Output {
+  std::vector<MappedTensor> rows;
+  std::vector<Companion> beside;
+  FileForm form;
+
+  [[nodiscard]] std::vector<loading::TensorToSave> list() const {
+    std::vector<loading::TensorToSave> all;
+    for (const MappedTensor& row : rows) all.push_back({row.target, row.type});
+    for (const Companion& companion : beside) all.push_back({companion.name, companion.type});
+    return all;
+  }
+};
+
+Result<Output> output_of(const Options& options, const Tables& tables, const Planned& planned, const LoadReport& report,
+                         const OwnTensors& own) {
+  std::vector<std::pair<std::string, TensorType>> types;
+  for (const auto& [name, tensor] : own) types.push_back({name, {dtype_of(tensor.scalar_type()), tensor.sizes().vec()}});
+  auto rows = unmap(tables, report.family, options.to, report.config, types);
+  if (!rows) return tl::unexpected(rows.error());
+  Output output{std::move(*rows), {}, file_form(tables, report.family, options.to)};
+  for (MappedTensor& row : output.rows) row.target = output.form.prefix + row.target;
+  output.beside = companions(planned, output.form, dtype_option(options.model.dtype.value_or("keep")));
+  return output;
+}
+
+Result<void> write(const Options& options, const Planned& planned, const Output& output, const OwnTensors& own) {
+  const std::vector<loading::TensorToSave> list = output.list();
   const auto produce = [&](std::size_t index) -> Result<at::Tensor> {
+    if (index >= output.rows.size()) return read_companion(*planned.checkpoint, output.beside[index - output.rows.size()]);
+    const MappedTensor& row = output.rows[index];
     return loading::guarded("converting a tensor", [&]() -> Result<at::Tensor> {
       std::vector<at::Tensor> sources;
-      for (const std::uint32_t source : rows[index].sources) sources.push_back(own[source].second.detach().to(at::kCPU));
-      return loading::apply_expr(rows[index].expr, sources);
+      for (const std::uint32_t source : row.sources) sources.push_back(own[source].second.detach().to(at::kCPU));
+      return loading::apply_expr(row.expr, sources);
     });
   };
   const interrupt::Section writing;
+  if (loading::asks_for_torch(options.output)) {
+    return loading::guarded("writing the output", [&] {
+      return loading::save_torch(options.output, list, produce, output.form.nested, make_progress(options));
+    });
+  }
   return loading::save_safetensors(options.output, list, produce, {{"format", "pt"}}, make_progress(options));
 }
 
@@ -122,24 +156,31 @@ Result<LoadReport> perform(const Options& options) {
     return tl::unexpected(ok.error());
   }
   request->forward = false;
-  auto loaded = load_any(options.checkpoints.front(), *request);
-  if (!loaded) return tl::unexpected(loaded.error());
   const auto tables = request->tables ? request->tables : builtin_tables();
-  if (auto ok = check_layout(*tables, loaded->report.family, options.to); !ok) return tl::unexpected(ok.error());
+  auto planned = plan_any(options.checkpoints.front(), *request);
+  if (!planned) return tl::unexpected(planned.error());
+  if (auto ok = check_layout(*tables, planned->report.family, options.to); planned->plan && !ok) {
+    return tl::unexpected(ok.error());
+  }
+  auto loaded = build(*planned, *request);
+  if (!loaded) return tl::unexpected(loaded.error());
+  LoadReport& report = loaded->report;
 
   const OwnTensors own = own_tensors(*loaded);
-  std::vector<std::pair<std::string, TensorType>> types;
-  for (const auto& [name, tensor] : own) types.push_back({name, {dtype_of(tensor.scalar_type()), tensor.sizes().vec()}});
-  const auto rows = unmap(*tables, loaded->report.family, options.to, loaded->report.config, types);
-  if (!rows) return tl::unexpected(rows.error());
-  const auto meets = meets_template(options, *rows, loaded->report);
+  const auto output = output_of(options, *tables, *planned, report, own);
+  if (!output) return tl::unexpected(output.error());
+  const auto meets = meets_template(options, output->list(), report);
   if (!meets) return tl::unexpected(meets.error());
   if (*meets) {
-    const auto notes = values_of_layout(*tables, loaded->report.config, *rows);
-    loaded->report.findings.insert(loaded->report.findings.end(), notes.begin(), notes.end());
-    if (auto ok = write(options, *rows, own); !ok) return tl::unexpected(ok.error());
+    const auto notes = values_of_layout(*tables, report.config, output->rows);
+    report.findings.insert(report.findings.end(), notes.begin(), notes.end());
+    if (auto ok = write(options, *planned, *output, own); !ok) return tl::unexpected(ok.error());
+    for (Finding& loss : left_out(*tables, *planned, output->form, options.to)) {
+      report.findings.push_back(std::move(loss));
+      report.verdict = Verdict::kAcceptedWithWaivers;
+    }
   }
-  return std::move(loaded->report);
+  return std::move(report);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "runtime/diagnose/words.h"
+#include "runtime/value/general_finding.h"
 #include "tests/support/check_case.h"
 
 namespace tenon {
@@ -303,6 +304,16 @@ TEST(DiagnoseIdentity, APartWithoutAModelSaysWhatItIsAndWhatToDo) {
   EXPECT_EQ(test::with_id(report, "TN-NOT-BUILT").size(), 1u);
   EXPECT_EQ(report.diagnosis.at(0).id, "TN-D-NOT-BUILT");
   EXPECT_EQ(report.diagnosis.at(0).remedy, subject.part().declined);
+}
+
+TEST(DiagnoseIdentity, TensorsThatMakeUpNoModelAreSaidToBeIncomplete) {
+  CheckCase subject({{"w", {4, 4}}}, {});
+  subject.part().findings.push_back(
+      general_finding("TN-CONFIG-IMPOSSIBLE", FindingKind::kConfig, Severity::kError, "embed_dim 0: must be positive"));
+  const LoadReport report = refuse_identity(subject.checkpoint, subject.identity, &subject.part(), {});
+  ASSERT_FALSE(report.diagnosis.empty());
+  EXPECT_EQ(report.diagnosis[0].id, "TN-D-INCOMPLETE");
+  EXPECT_THAT(report.diagnosis[0].cause, HasSubstr("embed_dim 0"));
 }
 
 TEST(DiagnoseIdentity, TheWrongSlotIsTheCauseEvenWhereThereIsNoModel) {

@@ -266,6 +266,7 @@ std::vector<std::shared_ptr<const Checkpoint>> all_lists() {
 std::set<std::string> rows_of(const FamilyTable& family) {
   std::set<std::string> rows;
   for (const LayoutTable& layout : family.layouts) {
+    if (!layout.like.empty()) continue;  // the rows of another
     for (const FormChoice& choice : form_choices(layout)) {
       TableFaults faults;
       for (const Rule& rule : expand_form(family, layout, choice, {}, faults).rules) rows.insert(rule.id);
