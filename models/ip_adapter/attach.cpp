@@ -101,4 +101,8 @@ Result<std::string> attach(const std::shared_ptr<const IpAdapter>& adapter, Unet
   return joined(adapter->config());
 }
 
+std::shared_ptr<const unet::AttentionAdapter> share_of(const std::shared_ptr<const IpAdapter>& adapter, std::int64_t number) {
+  return std::make_shared<Attached>(adapter, adapter->attentions().at(number));
+}
+
 }  // namespace tenon::models

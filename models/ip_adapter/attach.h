@@ -15,4 +15,8 @@ namespace tenon::models {
 /// Gives what joined, in words for the report.
 [[nodiscard]] Result<std::string> attach(const std::shared_ptr<const IpAdapter>& adapter, Unet& unet);
 
+/// What the adapter adds to the attention of this number, alone; the number is one of `adapter->attentions()`.
+[[nodiscard]] std::shared_ptr<const unet::AttentionAdapter> share_of(const std::shared_ptr<const IpAdapter>& adapter,
+                                                                     std::int64_t number);
+
 }  // namespace tenon::models

@@ -51,6 +51,10 @@ Result<PhotoMakerConfig> read_photomaker_config(const Config& config) {
   if (c.heads <= 0 || c.width % c.heads != 0) {
     return impossible("num_attention_heads", std::to_string(c.heads), "it must divide hidden_size " + std::to_string(c.width));
   }
+  c.act = config.string_or("hidden_act", c.act);
+  if (c.act != "quick_gelu" && c.act != "gelu") {
+    return impossible("hidden_act", "\"" + c.act + "\"", "it is quick_gelu or gelu");
+  }
   c.qformer_heads = config.int_or("qformer_heads", 1);
   if (c.v2 && (c.qformer_heads <= 0 || c.cross_attention_dim % c.qformer_heads != 0)) {
     return impossible("qformer_heads",

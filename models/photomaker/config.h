@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include <tenon/error.h>
 #include <tenon/value.h>
@@ -17,6 +18,7 @@ struct PhotoMakerConfig {
   std::int64_t layers = 24;
   std::int64_t heads = 16;
   std::int64_t mlp_hidden = 4096;
+  std::string act = "quick_gelu";       // or "gelu"
   std::int64_t projection_dim = 768;    // visual_projection
   std::int64_t projection_dim_2 = 1280; // visual_projection_2
   // The prompt side.

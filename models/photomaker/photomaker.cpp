@@ -7,6 +7,7 @@ namespace tenon::models {
 
 PhotoMakerVisionLayer::PhotoMakerVisionLayer(const PhotoMakerConfig& c)
     : heads_(c.heads),
+      act_(nn::activation(c.act)),
       layer_norm1_(child<nn::LayerNorm>("layer_norm1", c.width)),
       q_proj_(child<nn::Linear>("self_attn.q_proj", c.width, c.width)),
       k_proj_(child<nn::Linear>("self_attn.k_proj", c.width, c.width)),
@@ -21,7 +22,7 @@ at::Tensor PhotoMakerVisionLayer::forward(const at::Tensor& x) const {
   const at::Tensor mixed =
       nn::multi_head_attention(q_proj_->forward(n), k_proj_->forward(n), v_proj_->forward(n), heads_);
   const at::Tensor y = x + out_proj_->forward(mixed);
-  return y + fc2_->forward(nn::activation("quick_gelu")(fc1_->forward(layer_norm2_->forward(y))));
+  return y + fc2_->forward(act_(fc1_->forward(layer_norm2_->forward(y))));
 }
 
 PhotoMakerVisionTower::PhotoMakerVisionTower(const PhotoMakerConfig& c)

@@ -16,7 +16,7 @@
 
 namespace tenon::models {
 
-/// One pre-norm layer of the tower, with QuickGELU.
+/// One pre-norm layer of the tower.
 class PhotoMakerVisionLayer : public nn::Module {
  public:
   explicit PhotoMakerVisionLayer(const PhotoMakerConfig& config);
@@ -24,6 +24,7 @@ class PhotoMakerVisionLayer : public nn::Module {
 
  private:
   std::int64_t heads_;
+  nn::Activation act_;
   std::shared_ptr<nn::LayerNorm> layer_norm1_;
   std::shared_ptr<nn::Linear> q_proj_;
   std::shared_ptr<nn::Linear> k_proj_;

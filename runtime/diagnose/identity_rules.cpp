@@ -186,6 +186,15 @@ std::optional<Cause> several_candidates(const Case& subject) {
                std::move(root)};
 }
 
+/// Numbers that name other places than they should: what differs in shape follows from it, and most of it differs in nothing
+/// that could be seen.
+std::optional<Cause> in_another_order(const Case& subject) {
+  auto root = with_id(subject, "TN-ORDER");
+  if (root.empty()) return std::nullopt;
+  const Finding& finding = subject.findings[root.front()];
+  return Cause{cut(finding.message, 400), finding.remedy, with_consequences(subject, std::move(root))};
+}
+
 std::optional<Cause> wrong_partner(const Case& subject) {
   auto root = with_id(subject, "TN-PAIR");
   const auto modules = with_id(subject, "TN-PAIR-MODULES");
@@ -209,6 +218,7 @@ constexpr Rule kRules[] = {
     {"TN-D-VARIANT", Depth::kVariant, another_variant},
     {"TN-D-PIECE", Depth::kTensors, piece_of_a_model},
     {"TN-D-INCOMPLETE", Depth::kTensors, no_config},
+    {"TN-D-ORDER", Depth::kVariant, in_another_order},
     {"TN-D-PAIR", Depth::kPartner, wrong_partner},
 };
 

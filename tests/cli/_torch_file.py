@@ -1,6 +1,6 @@
 """Writes what torch.save writes, without torch: zip archives, and the legacy stream of torch before 1.6.
 
-A state is a dict of values: numbers, text, None, lists, dicts, Tensor, Foreign. Tensors hold zeros.
+A state is a dict of values: numbers, text, None, lists, dicts, Tensor, Foreign.
 """
 import binascii
 import struct
@@ -11,10 +11,10 @@ STORAGES = {"F64": ("DoubleStorage", 8), "F32": ("FloatStorage", 4), "F16": ("Ha
 
 
 class Tensor:
-    """`channels_last`: a tensor of rank 4 is stored with its second dimension innermost."""
+    """Zeros, unless there is a `content`. `channels_last`: a tensor of rank 4 is stored with its second dimension innermost."""
 
-    def __init__(self, dtype, shape, channels_last=False):
-        self.dtype, self.shape = dtype, list(shape)
+    def __init__(self, dtype, shape, channels_last=False, content=None):
+        self.dtype, self.shape, self.content = dtype, list(shape), content
         self.order = [1, 3, 2, 0] if channels_last and len(shape) == 4 else list(reversed(range(len(shape))))  # innermost first
 
     def count_and_strides(self):
@@ -33,10 +33,10 @@ class Foreign:
 
 
 class Writer:
-    """Pickle programs of protocol 2, as torch.save's pickler writes them; what they hold is in `sizes`: (count, bytes)."""
+    """Pickle programs of protocol 2, as torch.save's pickler writes them; what they hold is in `sizes`, (count, bytes), and `contents`."""
 
     def __init__(self, device="cpu", legacy=False):
-        self.device, self.legacy, self.sizes = device, legacy, []
+        self.device, self.legacy, self.sizes, self.contents = device, legacy, [], []
 
     def program(self, state, ordered=False):
         return b"\x80\x02" + (self.ordered(state) if ordered else self.value(state)) + b"."
@@ -74,6 +74,7 @@ class Writer:
         count, strides = tensor.count_and_strides()
         key = str(len(self.sizes))
         self.sizes.append((count, count * width))
+        self.contents.append(tensor.content)
         persistent = b"(" + self.text("storage") + f"ctorch\n{storage}\n".encode() + self.text(key) + self.text(self.device)
         persistent += self.number(count) + (b"N" if self.legacy else b"") + b"tQ"
         return (b"ctorch._utils\n_rebuild_tensor_v2\n(" + persistent + b"K\x00" + self.tuple(tensor.shape) +
@@ -81,6 +82,9 @@ class Writer:
 
     def foreign(self, foreign):
         return f"c{foreign.module}\n{foreign.name}\n)\x81}}".encode("latin-1") + self.items({"lr": 1}) + b"b"
+
+    def storages(self):
+        return [bytes(size) if content is None else content for (_, size), content in zip(self.sizes, self.contents)]
 
     @staticmethod
     def text(text):
@@ -118,7 +122,7 @@ def torch_zip(state, root="archive", device="cpu", script=False, ordered=False):
     writer = Writer(device)
     program = writer.program(state, ordered)
     members = [(f"{root}/data.pkl", program), (f"{root}/byteorder", b"little")]
-    members += [(f"{root}/data/{key}", bytes(size)) for key, (_, size) in enumerate(writer.sizes)]
+    members += [(f"{root}/data/{key}", content) for key, content in enumerate(writer.storages())]
     if script:
         members += [(f"{root}/constants.pkl", b"\x80\x02)."), (f"{root}/code/__torch__.py", b"class Module(Module):\n  pass\n")]
     return zipped(members + [(f"{root}/version", b"3\n")])
@@ -132,5 +136,5 @@ def torch_legacy(state, device="cpu"):
     head = b"\x80\x02\x8a\x0a" + magic.to_bytes(10, "little") + b"." + writer.program(1001) + writer.program(system)
     program = writer.program(state)
     keys = writer.program([str(key) for key in range(len(writer.sizes))])
-    storages = b"".join(struct.pack("<q", count) + bytes(size) for count, size in writer.sizes)
+    storages = b"".join(struct.pack("<q", count) + content for (count, _), content in zip(writer.sizes, writer.storages()))
     return head + program + keys + storages

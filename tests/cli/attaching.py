@@ -97,8 +97,12 @@ class Attaching(support.TestCase):
 
     def test_an_adapter_for_other_attentions_is_refused_by_name(self):
         support.write_safetensors(self.adapter, adapter(WIDTHS | {5: 16}))
-        _, done = self.run_it(self.inputs(), "--with", f"adapter={self.adapter}")
-        self.assert_one_line(done, 4, "TN-PAIR-ATTACH", "ip_adapter.5.to_k_ip.weight is [16, 12]", "up_blocks.1.attentions.1")
+        out, done = self.run_it(self.inputs(), "--with", f"adapter={self.adapter}", "--json")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        cause = json.loads(done.stdout)["diagnosis"][0]
+        self.assertEqual(cause["id"], "TN-D-PAIR")
+        self.assertIn("of width 16 at its attention 5", cause["cause"])
+        self.assertFalse(out.exists())
 
     def test_a_face_adapters_lora_joins_unless_it_is_set_aside(self):
         support.write_safetensors(self.adapter, face_adapter())

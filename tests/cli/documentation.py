@@ -37,6 +37,14 @@ def lora(path):
                                      for name, shape in shapes.items()})
 
 
+def training(path):
+    """What an adapter's training script saved: its projector and its attentions, numbered."""
+    words = {"ip_adapter.": "adapter_modules.", "image_proj.": "image_proj_model."}
+    published = support.read_safetensors(SOURCE / "tests" / "golden" / "ip_adapter" / "attached-base" / "adapter.safetensors")
+    support.write_safetensors(path, {words[name[:name.index(".") + 1]] + name.split(".", 1)[1]: tensor
+                                     for name, tensor in published.items()})
+
+
 # The files that pages speak of, beside model.safetensors and its config.json.
 FILES = {
     "unet.safetensors": of_list("unet/sd1.diffusers"), "base.safetensors": of_list("unet/sd1.diffusers"),
@@ -44,6 +52,7 @@ FILES = {
     "ip-adapter.bin": of_list("ip_adapter/base-sd15.published"),
     "original.safetensors": digits, "partner.safetensors": digits, "model.ckpt": digits, "checkpoint.ckpt": digits,
     "old.pt": digits, "checkpoint.pth": with_average, "lora.safetensors": lora,
+    "training.safetensors": training,
 }
 
 

@@ -2,6 +2,7 @@
 // fp32): every parameter and input is a formula, so no file is needed.
 #include <cmath>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -9,8 +10,11 @@
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
+#include <tenon/models/ip_adapter/attach.h>
+#include <tenon/models/ip_adapter/ip_adapter.h>
 #include <tenon/models/ip_adapter/projectors.h>
 #include <tenon/models/photomaker/photomaker.h>
+#include <tenon/models/unet/attention.h>
 
 namespace tenon::models {
 namespace {
@@ -156,6 +160,28 @@ TEST(IdEncoderNumbers, QFormerPerceiverAgreesWithTheReference) {
   fill(perceiver);
   expect_numbers(perceiver.forward(input({2, 16}), input({2, 5, 12})),
                  {{2, 2, 256}, 240.229664, 683.681125, {-1.533682, -0.420309, 0.265080, 1.275839}, 1.051874});
+}
+
+TEST(IdEncoderNumbers, AttentionWithImageTokensAndLoraAgreesWithTheReference) {
+  IpAdapterConfig c;
+  c.cross_attention_dim = 6;
+  c.lora_rank = 3;
+  c.attentions = {1};
+  c.widths = {8};
+  const auto adapter = std::make_shared<IpAdapter>(c);
+  unet::Attention attention(8, 6, 2);
+  fill(attention);
+  fill(*adapter->attentions().at(1));
+  attention.set_adapter(share_of(adapter, 1));
+  const at::Tensor tokens = input({1, 7, 6});  // five of text, then two of the image
+  unet::Conditioning conditioning;
+  conditioning.adapter_tokens = tokens.narrow(1, 5, 2);
+  conditioning.adapter_scale = 0.5;
+  expect_numbers(attention.forward(input({1, 3, 8}), tokens.narrow(1, 0, 5), conditioning),
+                 {{1, 3, 8}, 1.029593, 6.765792, {0.044997, 0.447408, 0.439002, 0.013333}, 0.354612});
+  conditioning.adapter_scale = 1;
+  const at::Tensor louder = attention.forward(input({1, 3, 8}), tokens.narrow(1, 0, 5), conditioning);
+  EXPECT_GT(std::abs(louder.sum().item<double>() - 1.029593), 1e-3);
 }
 
 }  // namespace

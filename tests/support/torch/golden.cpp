@@ -1,21 +1,21 @@
 #include "tests/support/torch/golden.h"
 
 #include <algorithm>
-#include <cstring>
 #include <fstream>
 #include <limits>
-#include <span>
 #include <sstream>
 #include <stdexcept>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/tensor.h>
 #include <nlohmann/json.hpp>
 
 #include <tenon/checkpoint.h>
 #include <tenon/load.h>
 #include <tenon/nn/spec_of.h>
 
+#include "runtime/build/save.h"
 #include "tests/support/paths.h"
 #include "tests/support/temp_dir.h"
 
@@ -38,6 +38,10 @@ Config config_of(const Json& json) {
     config.set(key, parse_value(value.is_string() ? value.get<std::string>() : value.dump()), ConfigOrigin::kSet);
   }
   return config;
+}
+
+void overlay(Config& config, const Config& above) {
+  for (const auto& item : above.items()) config.set(item.key, item.value, item.origin);
 }
 
 }  // namespace
@@ -76,54 +80,92 @@ std::vector<std::string> golden_names(const std::string& family) {
   return names;
 }
 
-Golden::Golden(const std::string& family, const std::string& name)
-    : family_(family), folder_(golden_folder(family, name)) {
+Golden::Golden(const std::string& folder, const std::string& name) : folder_(golden_folder(folder, name)) {
   const auto json = Json::parse(read_text(folder_ / "golden.json"));
+  checkpoint_ = json.value("checkpoint", "checkpoint.safetensors");
   tolerance_ = json.at("tolerance").get<double>();
+  with_ = json.value("with", with_);
+  as_ = json.value("as", "");
   set_ = config_of(json.value("set", Json::object()));
-  const auto run = config_of(json.value("run", Json::object()));
-  for (const auto& item : run.items()) set_.set(item.key, item.value, item.origin);
+  overlay(set_, config_of(json.value("run", Json::object())));
   for (const auto& recipe : json.value("mutants", Json::array())) {
-    Mutant mutant{recipe.at("name").get<std::string>(), config_of(recipe.value("set", Json::object())), {}};
-    for (const auto& pair : recipe.value("swap", Json::array())) {
-      mutant.swap.emplace_back(pair.at(0).get<std::string>(), pair.at(1).get<std::string>());
-    }
-    if (!mutant.set.items().empty() || !mutant.swap.empty()) mutants_.push_back(std::move(mutant));
+    Mutant mutant{recipe.at("name").get<std::string>(),
+                  config_of(recipe.value("set", Json::object())),
+                  recipe.value("swap", Swaps()),
+                  recipe.value("swap_in", std::map<std::string, Swaps>()),
+                  recipe.value("as", ""),
+                  recipe.value("inputs", std::map<std::string, std::vector<float>>())};
+    const bool has_recipe =
+        !mutant.set.items().empty() || !mutant.swap.empty() || !mutant.swap_in.empty() || !mutant.as.empty() || !mutant.inputs.empty();
+    if (has_recipe) mutants_.push_back(std::move(mutant));
+  }
+  for (const auto& run : json.value("also", Json::array())) {
+    also_.push_back({run.value("as", ""), config_of(run.value("set", Json::object())), run.at("expected").get<std::string>()});
   }
 }
 
 std::vector<Golden::Mutant> Golden::mutants() const { return mutants_; }
 
-Result<NamedTensors> Golden::run(const std::filesystem::path& checkpoint, const Config& set, c10::Device device) const {
+Golden::Setting Golden::right() const {
+  Setting setting{folder_ / checkpoint_, {}, as_, set_, {}};
+  for (const auto& [role, file] : with_) setting.with[role] = (folder_ / file).string();
+  return setting;
+}
+
+Result<NamedTensors> Golden::run(const Setting& setting, c10::Device device) const {
   LoadOptions options;
   options.device = device;
   options.dtype = DType::kF32;
-  options.set = set;
-  const auto loaded = load_any(checkpoint.string(), options);
+  options.set = setting.set;
+  options.with = setting.with;
+  const auto slash = setting.as.find('/');
+  options.family = setting.as.substr(0, slash);
+  if (slash != std::string::npos) options.variant = setting.as.substr(slash + 1);
+  const auto loaded = load_any(setting.checkpoint.string(), options);
   if (!loaded) return tl::unexpected(loaded.error());
   auto inputs = read_tensors(folder_ / "inputs.safetensors");
+  for (const auto& [name, values] : setting.inputs) {
+    auto& input = inputs.at(name);
+    input = at::tensor(at::ArrayRef<float>(values)).view(input.sizes());
+  }
   for (auto& [name, tensor] : inputs) tensor = tensor.to(device);
-  auto outputs = family_module(family_).run(*loaded->model, loaded->report.config, inputs);
+  auto outputs = family_module(loaded->report.family).run(*loaded->model, loaded->report.config, inputs);
   if (!outputs) return outputs;
   for (auto& [name, tensor] : *outputs) tensor = tensor.to(at::kCPU);
   return outputs;
 }
 
-Result<NamedTensors> Golden::outputs(c10::Device device) const { return run(folder_ / "checkpoint.safetensors", set_, device); }
+Result<NamedTensors> Golden::outputs(c10::Device device) const { return run(right(), device); }
 
 Result<NamedTensors> Golden::outputs_of(const Mutant& mutant) const {
-  auto set = set_;
-  for (const auto& item : mutant.set.items()) set.set(item.key, item.value, item.origin);
-  if (mutant.swap.empty()) return run(folder_ / "checkpoint.safetensors", set);
+  auto setting = right();
+  overlay(setting.set, mutant.set);
+  if (!mutant.as.empty()) setting.as = mutant.as;
+  setting.inputs = mutant.inputs;
   const TempDir temp;
-  const auto swapped = temp.path() / "checkpoint.safetensors";
-  swap_tensors(folder_ / "checkpoint.safetensors", swapped, mutant.swap);
-  return run(swapped, set);
+  if (!mutant.swap.empty()) {
+    const auto swapped = temp.path() / "checkpoint.safetensors";
+    swap_tensors(setting.checkpoint, swapped, mutant.swap);
+    setting.checkpoint = swapped;
+  }
+  for (const auto& [role, pairs] : mutant.swap_in) {
+    const auto swapped = temp.path() / (role + ".safetensors");
+    swap_tensors(setting.with.at(role), swapped, pairs);
+    setting.with[role] = swapped.string();
+  }
+  return run(setting);
 }
 
-double Golden::error(const NamedTensors& outputs) const {
+Result<NamedTensors> Golden::outputs_of(const Also& also) const {
+  auto setting = right();
+  overlay(setting.set, also.set);
+  if (!also.as.empty()) setting.as = also.as;
+  return run(setting);
+}
+
+double Golden::error(const NamedTensors& outputs, const std::string& expected_file) const {
   double worst = 0;
-  for (const auto& [name, expected] : read_tensors(folder_ / "expected.safetensors")) {
+  for (const auto& [name, expected] : read_tensors(folder_ / expected_file)) {
     const auto found = outputs.find(name);
     if (found == outputs.end() || found->second.sizes() != expected.sizes()) return std::numeric_limits<double>::infinity();
     const auto difference = (found->second.to(at::kFloat) - expected).abs().max().item<double>();
@@ -133,21 +175,14 @@ double Golden::error(const NamedTensors& outputs) const {
   return worst;
 }
 
-void swap_tensors(const std::filesystem::path& from,
-                  const std::filesystem::path& to,
-                  const std::vector<std::pair<std::string, std::string>>& pairs) {
-  const auto bytes = read_text(from);
-  std::uint64_t length = 0;
-  std::memcpy(&length, bytes.data(), sizeof(length));
-  auto header = Json::parse(bytes.substr(sizeof(length), length));
-  for (const auto& [a, b] : pairs) std::swap(header.at(a).at("data_offsets"), header.at(b).at("data_offsets"));
-  auto text = header.dump();
-  text.resize((text.size() + 7) / 8 * 8, ' ');
-  const auto size = static_cast<std::uint64_t>(text.size());
-  std::ofstream out(to, std::ios::binary);
-  out.write(reinterpret_cast<const char*>(&size), sizeof(size));
-  out << text << bytes.substr(sizeof(length) + length);
-  if (!out.flush()) throw std::runtime_error("cannot write " + to.string());
+void swap_tensors(const std::filesystem::path& from, const std::filesystem::path& to, const Swaps& pairs) {
+  auto tensors = read_tensors(from);
+  for (const auto& [a, b] : pairs) {
+    if (tensors.at(a).sizes() != tensors.at(b).sizes()) throw std::runtime_error(a + " and " + b + " differ in shape");
+    std::swap(tensors.at(a), tensors.at(b));
+  }
+  const auto saved = loading::save_safetensors(to.string(), tensors);
+  if (!saved) throw std::runtime_error(saved.error().message);
 }
 
 }  // namespace tenon::test
