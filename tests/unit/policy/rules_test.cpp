@@ -359,7 +359,7 @@ TEST(Pairs, APartForAnotherBaseIsRefused) {
   const Decision decision = subject.decide();
   EXPECT_EQ(decision.report.verdict, Verdict::kRefused);
   EXPECT_EQ(decision.report.diagnosis.at(0).id, "TN-D-PAIR");
-  const std::string& message = with_id(decision.report, "TN-PAIR").at(0).message;
+  const std::string message = with_id(decision.report, "TN-PAIR").at(0).message;
   EXPECT_THAT(message, testing::AllOf(testing::HasSubstr("sdxl"), testing::HasSubstr("unet/sd1")));
   base.variant = "sdxl";
   EXPECT_EQ(subject.decide().report.verdict, Verdict::kAccepted);
