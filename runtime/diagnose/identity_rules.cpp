@@ -74,7 +74,7 @@ std::string what_differs(const Part& part, const std::string& asked) {
   if (const Evidence* against = evidence_for(part.refused, asked))
     text += fmt::format(", which {}", cut(against->text, 330));
   if (const Evidence* decided = evidence_for(part.evidence, family_and_variant(part.family, part.variant)))
-    text += fmt::format(" (the file: {})", cut(decided->text, 160));
+    text += fmt::format(" (the file: {})", cut(decided->text.substr(0, decided->text.find(';')), 160));  // values follow
   return text;
 }
 

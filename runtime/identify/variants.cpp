@@ -25,16 +25,24 @@ Value known_value(const Config& config, std::string_view key) {
   return (*list->as_list())[static_cast<std::size_t>(*index)];
 }
 
-// "has cross_attention_dim 768, this file has 1024; ...", the shortest first, as numbers tell more than lists; empty where
-// nothing that both sides know differs.
+bool is_list_of_words(const Value& value) {
+  const Value::List* list = value.as_list();
+  return list != nullptr && !list->empty() && list->front().as_string() != nullptr;
+}
+
+// "has cross_attention_dim 768, this file has 1024; ...", the shortest first, and lists of words only where nothing else
+// differs, as numbers tell more; empty where nothing that both sides know differs.
 std::string differences(const Variant& variant, const Config& config) {
   constexpr std::size_t kTold = 4;
-  std::vector<std::string> told;
+  std::vector<std::string> short_ones;
+  std::vector<std::string> long_ones;
   for (const Config::Item& item : config.items()) {
     const Value theirs = known_value(variant.match, item.key);
     if (theirs.is_null() || item.value.is_null() || theirs == item.value) continue;
-    told.push_back(fmt::format("{} {}, this file has {}", item.key, to_string(theirs), to_string(item.value)));
+    const bool is_long = is_list_of_words(theirs) || is_list_of_words(item.value);
+    (is_long ? long_ones : short_ones).push_back(fmt::format("{} {}, this file has {}", item.key, to_string(theirs), to_string(item.value)));
   }
+  std::vector<std::string>& told = short_ones.empty() ? long_ones : short_ones;
   std::sort(told.begin(), told.end(), [](const std::string& a, const std::string& b) {
     return a.size() != b.size() ? a.size() < b.size() : a < b;
   });
