@@ -55,6 +55,26 @@ bool fits_type(const ConfigKey& key, const Value& value) {
   return value.as_list() != nullptr;
 }
 
+// What to type for a key of this type.
+std::string how_to_set(const ConfigKey& key) {
+  const auto as_in = [&](std::string_view what, std::string_view value) { return fmt::format("Give {}: --set {}={}", what, key.name, value); };
+  if (!key.choices.empty()) {
+    std::string choices;
+    for (const Value& choice : key.choices) {
+      const std::string* word = choice.as_string();
+      choices += (choices.empty() ? "" : ", ") + (word != nullptr ? *word : to_string(choice));
+    }
+    return as_in(fmt::format("one of {}", choices), choices.substr(0, choices.find(',')));
+  }
+  if (key.type == "int") return as_in("a whole number", "12");
+  if (key.type == "float") return as_in("a number", "1e-5");
+  if (key.type == "bool") return as_in("true or false", "true");
+  if (key.type == "string") return as_in("a word", "WORD");
+  if (key.type == "size") return as_in("one number, or height and width", "224") + fmt::format(" or --set '{}=[224, 196]'", key.name);
+  return fmt::format("Give a JSON list, words in double quotes, all of it in single quotes: --set '{}=[\"A\", \"B\"]' or --set '{}=[1, 2]'",
+                     key.name, key.name);
+}
+
 void take_set(const FamilyTable& family, const Config& set, Config& requested, std::vector<Finding>& findings) {
   for (const Config::Item& item : set.items()) {
     const auto key = std::find_if(family.config.begin(), family.config.end(), [&](const ConfigKey& k) { return k.name == item.key; });
@@ -69,8 +89,7 @@ void take_set(const FamilyTable& family, const Config& set, Config& requested, s
     if (key != family.config.end() && !fits_type(*key, item.value)) {
       findings.push_back(config_finding("TN-CONFIG-VALUE", Severity::kError, item.key,
                                         fmt::format("{} {} cannot be {}", family.name, item.key, quoted(item.value)),
-                                        key->choices.empty() ? fmt::format("It is of type {}.", key->type)
-                                                             : fmt::format("Choices: {}.", to_string(Value(Value::List(key->choices))))));
+                                        how_to_set(*key)));
       continue;
     }
     requested.set(item.key, item.value, ConfigOrigin::kSet);

@@ -3,9 +3,10 @@ import hashlib
 import os
 import pathlib
 import re
+import shlex
 
 import _support as support
-from _support import document, tenon
+from _support import SOURCE, document, tenon
 
 
 class Paths(support.TestCase):
@@ -97,6 +98,20 @@ class Requests(support.TestCase):
 
     def test_a_config_that_does_not_exist(self):
         self.assert_one_line(tenon("check", self.model, "--config", str(self.folder / "no.json")), 4, "no.json")
+
+    def test_a_setting_of_another_type_is_told_what_to_type_instead(self):
+        for model, setting in ((self.model, "num_heads=[X]"), (self.model, "img_size=[1, X]"), (self.model, "act=[X]"),
+                               (self.model, "qkv_bias=[X]"), (self.model, "norm_eps=[X]"),
+                               (str(SOURCE / "tests/data/digits_clip/open_clip"), "towers=[X]")):
+            with self.subTest(setting=setting):
+                exit_code, answer = document("check", model, "--set", setting)
+                self.assertEqual((exit_code, answer["error"]["code"]), (4, "TN-CONFIG-VALUE"))
+                words = shlex.split(answer["error"]["remedy"])
+                typed = [words[i + 1] for i, word in enumerate(words) if word == "--set"]
+                self.assertGreaterEqual(len(typed), 1)
+                for value in typed:
+                    self.assertTrue(value.startswith(setting.split("=")[0] + "="), value)
+                    self.assertNotIn("TN-CONFIG-VALUE", str(document("check", model, "--set", value)[1]["error"]))
 
     def test_a_setting_that_the_family_does_not_have(self):
         for setting, code, words in (("num_headz=3", "TN-CONFIG-KEY", ['no config key "num_headz"']),
