@@ -130,14 +130,15 @@ class Versions(PhotoMaker):
 class Damage(PhotoMaker):
     def test_any_tensor_that_is_renamed_or_missing_is_named(self):
         tensors = read_safetensors(V2)
-        for name in sorted(bare(tensors)):
+        for number, name in enumerate(sorted(bare(tensors))):
             full = "id_encoder." + name
-            without = {key: value for key, value in tensors.items() if key != full}
-            for spoiled in (without, without | {full.replace(".", "._", 1): tensors[full]}):
-                with self.subTest(name=name, renamed=spoiled is not without):
-                    code, answer = document("check", self.write(spoiled))
-                    self.assertEqual(code, 1, answer["error"])
-                    self.assertIn(name, [f["target"] for f in answer["findings"] if f["kind"] == "missing"])
+            spoiled = {key: value for key, value in tensors.items() if key != full}
+            if number % 2:
+                spoiled[full.replace(".", "._", 1)] = tensors[full]
+            with self.subTest(name=name, renamed=number % 2):
+                code, answer = document("check", self.write(spoiled))
+                self.assertEqual(code, 1, answer["error"])
+                self.assertIn(name, [f["target"] for f in answer["findings"] if f["kind"] == "missing"])
 
     def test_a_truncated_file_is_refused_as_damaged(self):
         for source in (OFFICIAL, V2):

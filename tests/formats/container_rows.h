@@ -15,9 +15,20 @@
 
 namespace tenon::test {
 
+/// Bytes that copies of a row share: a test program holds every row several times before it runs one, and some are large.
+class SharedBytes {
+ public:
+  SharedBytes(std::string bytes) : bytes_(std::make_shared<const std::string>(std::move(bytes))) {}  // NOLINT: as a string
+  SharedBytes(const char* bytes) : SharedBytes(std::string(bytes)) {}                              // NOLINT
+  operator const std::string&() const { return *bytes_; }                                          // NOLINT
+
+ private:
+  std::shared_ptr<const std::string> bytes_;
+};
+
 struct ContainerRow {
   std::string id;     // "ST_091", a letter behind it where a row has several cases
-  std::string bytes;  // the case
+  SharedBytes bytes;  // the case
   std::string code;   // empty: accepted. "note:CODE": accepted, and noted
   std::string place;  // must appear in the message: what was found, and where
   ErrorKind kind = ErrorKind::kMalformed;

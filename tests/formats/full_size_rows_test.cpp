@@ -34,6 +34,17 @@ Result<formats::Opened> open_archive(std::uint64_t entries, std::uint64_t direct
   return formats::read_container(**open_file(path), {});
 }
 
+std::string zero_tensors(std::size_t count) {
+  std::string json = "{";
+  for (std::size_t i = 0; i < count; ++i) json += (i == 0 ? "" : ",") + entry("t" + std::to_string(i), "U8", "[0]", 0, 0);
+  return safetensors(json + "}");
+}
+
+TEST(FullSize, ST_122_ST_123_ThereMayBe262144Tensors) {
+  EXPECT_TRUE(open_bytes(zero_tensors(200'000)));
+  expect_limit(open_bytes(zero_tensors(300'000)), "ST-TENSORS", "more than 262144 tensors");
+}
+
 TEST(FullSize, ZP_57_AMillionEntriesAndOne) { expect_limit(open_archive(1'000'001, 46'000'046), "ZP-ENTRIES", "1000001 entries"); }
 
 TEST(FullSize, ZP_57_ADirectoryOf257Mebibytes) {

@@ -29,11 +29,6 @@ std::string repeated(std::string_view text, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) out += text;
   return out;
 }
-std::string zero_tensors(std::size_t count) {
-  std::string json = "{";
-  for (std::size_t i = 0; i < count; ++i) json += (i == 0 ? "" : ",") + entry("t" + std::to_string(i), "U8", "[0]", 0, 0);
-  return safetensors(json + "}");
-}
 std::string shared_range(std::size_t count) {
   std::string json = "{";
   for (std::size_t i = 0; i < count; ++i) json += (i == 0 ? "" : ",") + entry("t" + std::to_string(i), "U8", "[160]", 0, 160);
@@ -201,8 +196,6 @@ std::vector<ContainerRow> rows() {
     {"ST_120", with_byte("{" + entry("t", "U8", dims(9), 0, 1) + "}"), "", ""},
     {"ST_121_65", with_byte("{" + entry("t", "U8", dims(65), 0, 1) + "}"), "ST-RANK", "rank 65", kLimit},
     {"ST_121_many", with_byte("{" + entry("t", "U8", dims(100'000), 0, 1) + "}"), "ST-RANK", "rank 100000", kLimit},
-    {"ST_122", zero_tensors(200'000), "", ""},
-    {"ST_123", zero_tensors(300'000), "ST-TENSORS", "more than 262144 tensors", kLimit},
     {"ST_124", shared_range(1000), "ST-SHARED", "tensor \"t1\": shares its bytes with \"t0\""},
     {"ST_126", two(entry("a", "U8", "[1]", 0, 1), entry("b", "F32", "[1]", 1, 5), "xxxxx"), "", ""},
     {"ST_127", with_byte(R"({"__metadata__":{"format":"np"},)" + kU8 + "}"), "", ""},
