@@ -71,7 +71,8 @@ tenon_sources(sample tools/sample/*.cpp)
 if(sample AND TENON_WITH_TORCH)
   add_executable(tenon_sample ${sample})
   target_include_directories(tenon_sample PRIVATE ${PROJECT_SOURCE_DIR})
-  target_link_libraries(tenon_sample PRIVATE tenon_options tenon PNG::PNG)
+  target_link_libraries(tenon_sample PRIVATE tenon tenon_private PNG::PNG)
+  target_compile_options(tenon_sample PRIVATE -fPIC)  # as the precompiled header
   tenon_use_precompiled(tenon_sample torch)
   tenon_in_batches(tenon_sample)
   set_target_properties(tenon_sample PROPERTIES

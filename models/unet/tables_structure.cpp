@@ -19,7 +19,8 @@ std::string quoted(std::string_view key) { return "\"" + std::string(key) + "\""
 
 std::string shown(const Value& value) {
   auto text = to_string(value);
-  return text.size() > 80 ? text.substr(0, 77) + "..." : text;
+  if (text.size() > 80) text.replace(77, std::string::npos, "...");
+  return text;
 }
 
 bool absent(const Config& config, std::string_view key) {

@@ -7,7 +7,7 @@
 #include <ATen/ops/cat.h>
 
 namespace tenon::models {
-namespace {
+namespace vit {  // a name, since Vit::Block has members of these types
 
 using QkNorm = VitConfig::QkNorm;
 
@@ -69,15 +69,15 @@ class Mlp : public nn::Module {
   std::shared_ptr<nn::Linear> fc2_;
 };
 
-}  // namespace
+}  // namespace vit
 
 class Vit::Block : public nn::Module {
  public:
   explicit Block(const VitConfig& c)
-      : norm1_(attach("norm1", make_norm(c, c.embed_dim))),
-        attn_(child<Attention>("attn", c)),
-        norm2_(attach("norm2", make_norm(c, c.embed_dim))),
-        mlp_(child<Mlp>("mlp", c)) {
+      : norm1_(attach("norm1", vit::make_norm(c, c.embed_dim))),
+        attn_(child<vit::Attention>("attn", c)),
+        norm2_(attach("norm2", vit::make_norm(c, c.embed_dim))),
+        mlp_(child<vit::Mlp>("mlp", c)) {
     if (!c.layer_scale) return;
     ls1_ = declare("ls1.gamma", {c.embed_dim}, nn::Init::ones());
     ls2_ = declare("ls2.gamma", {c.embed_dim}, nn::Init::ones());
@@ -94,9 +94,9 @@ class Vit::Block : public nn::Module {
   }
 
   std::shared_ptr<nn::Norm> norm1_;
-  std::shared_ptr<Attention> attn_;
+  std::shared_ptr<vit::Attention> attn_;
   std::shared_ptr<nn::Norm> norm2_;
-  std::shared_ptr<Mlp> mlp_;
+  std::shared_ptr<vit::Mlp> mlp_;
   at::Tensor ls1_;
   at::Tensor ls2_;
 };
@@ -110,11 +110,11 @@ Vit::Vit(const VitConfig& c) : config_(c) {
   const auto positions = rows * columns + (c.no_embed_class ? 0 : c.prefix_tokens());
   pos_embed_ = declare("pos_embed", {1, positions, c.embed_dim}, token);
   patch_embed_ = attach("patch_embed.proj", nn::Conv2d::patches(c.in_chans, c.embed_dim, c.patch_size, !c.pre_norm));
-  if (c.pre_norm) norm_pre_ = attach("norm_pre", make_norm(c, c.embed_dim));
+  if (c.pre_norm) norm_pre_ = attach("norm_pre", vit::make_norm(c, c.embed_dim));
   blocks_ = child<nn::Stack<Block>>("blocks");
   for (std::int64_t i = 0; i < c.depth; ++i) blocks_->add(c);
-  if (c.final_norm && !c.fc_norm) norm_ = attach("norm", make_norm(c, c.embed_dim));
-  if (c.final_norm && c.fc_norm) fc_norm_ = attach("fc_norm", make_norm(c, c.embed_dim));
+  if (c.final_norm && !c.fc_norm) norm_ = attach("norm", vit::make_norm(c, c.embed_dim));
+  if (c.final_norm && c.fc_norm) fc_norm_ = attach("fc_norm", vit::make_norm(c, c.embed_dim));
   if (c.num_classes > 0) head_ = child<nn::Linear>("head", c.embed_dim, c.num_classes);
   if (c.num_classes > 0 && c.dist_token) head_dist_ = child<nn::Linear>("head_dist", c.embed_dim, c.num_classes);
 }

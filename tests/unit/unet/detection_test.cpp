@@ -217,8 +217,8 @@ TEST_P(AveragedList, IsAPartBesideThePlainWeights) {
   EXPECT_THAT(parts, UnorderedElementsAre(std::pair("unet", count), std::pair("ema", count)));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, AveragedList, ::testing::Values("sd1", "sd2", "sdxl", "sdxl-refiner", "svd"), [](const auto& info) {
-  auto name = info.param;
+INSTANTIATE_TEST_SUITE_P(All, AveragedList, ::testing::Values("sd1", "sd2", "sdxl", "sdxl-refiner", "svd"), [](const auto& instance) {
+  auto name = instance.param;
   std::replace(name.begin(), name.end(), '-', '_');
   return name;
 });
