@@ -109,6 +109,12 @@ class TestCase(unittest.TestCase):
             shutil.copyfile(DIGITS / form / "config.json", folder / "config.json")
         return folder / name
 
+    def write(self, tensors, name="model.safetensors"):
+        """The path of a file in the test's folder with these tensors."""
+        path = self.folder / name
+        write_safetensors(path, tensors)
+        return str(path)
+
     def assert_one_line(self, done, code, *words):
         """The exit code, nothing on standard output, and on standard error one line with these words
         (beside the line of the remedy)."""

@@ -47,11 +47,6 @@ class Adapters(support.TestCase):
         self.faceid = read_safetensors(FACEID / "adapter.safetensors")
         self.frozen = {"unet." + name: value for name, value in read_safetensors(BASE / "checkpoint.safetensors").items()}
 
-    def write(self, tensors, name="model.safetensors"):
-        path = self.folder / name
-        support.write_safetensors(path, tensors)
-        return str(path)
-
     def convert(self, source, *options, layout="published"):
         done = tenon("convert", source, "--to", layout, "-o", self.out, *options)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)

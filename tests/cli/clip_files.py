@@ -18,11 +18,6 @@ def is_text(name):
 
 
 class ClipFiles(support.TestCase):
-    def write(self, tensors, name="model.safetensors"):
-        path = self.folder / name
-        support.write_safetensors(path, tensors)
-        return str(path)
-
     def accepted(self, argument, *options):
         """What `check` says the file is; every tensor of the model has one of the file."""
         code, answer = document("check", argument, *options)

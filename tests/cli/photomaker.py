@@ -30,11 +30,6 @@ def sdcpp(tensors):
 
 
 class PhotoMaker(support.TestCase):
-    def write(self, tensors, name="renamed-by-somebody.safetensors"):
-        path = self.folder / name
-        support.write_safetensors(path, tensors)
-        return str(path)
-
     def id_encoder(self, path, *options):
         code, answer = document("inspect", str(path), *options)
         self.assertEqual(code, 0, answer)
