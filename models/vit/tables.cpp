@@ -51,7 +51,8 @@ struct Tokens {
   bool dist_token = false;
   std::int64_t registers = 0;
   bool no_embed_class = false;
-  std::optional<std::int64_t> patches;  // positions of patches; nullopt without a position table
+  std::optional<std::int64_t> patches;     // positions of patches; nullopt without a position table
+  std::optional<std::int64_t> or_patches;  // the other count, where with and without a prefix both make a square
 };
 
 /// How many patches the requested image has; nullopt when nobody asked for one.
@@ -62,7 +63,7 @@ std::optional<std::int64_t> asked_patches(const ConfigBuilder& builder) {
   return (image->height / dim(patch, 2)) * (image->width / dim(patch, 3));
 }
 
-/// A lone token that the file lost still shows in the count of positions: one more than a square.
+/// A class token that the file lost still shows in the count of positions: one more than a grid and the tokens that are there.
 Tokens read_tokens(const ConfigBuilder& builder) {
   Tokens tokens;
   tokens.class_token = builder.read_bool("class_token");
@@ -70,18 +71,23 @@ Tokens read_tokens(const ConfigBuilder& builder) {
   tokens.registers = builder.read_int("reg_tokens");
   const auto positions = dim(builder.read("pos"), 1);
   if (positions == 0) return tokens;
-  if (!tokens.class_token && !square_root(positions) && square_root(positions - 1)) tokens.class_token = true;
-  const auto prefix = (tokens.class_token ? 1 : 0) + (tokens.dist_token ? 1 : 0) + tokens.registers;
   const auto wanted = asked_patches(builder);
-  const bool said = builder.asked("no_embed_class").as_bool().has_value();
+  const auto is_grid = [&](std::int64_t patches) { return wanted == patches || square_root(patches); };
+  auto prefix = (tokens.class_token ? 1 : 0) + (tokens.dist_token ? 1 : 0) + tokens.registers;
+  if (!tokens.class_token && !is_grid(positions) && !is_grid(positions - prefix) && is_grid(positions - prefix - 1)) {
+    tokens.class_token = true;
+    ++prefix;
+  }
+  const auto said = builder.asked("no_embed_class").as_bool();
   if (prefix == 0) {
     tokens.no_embed_class = false;
-  } else if (wanted && (*wanted == positions || *wanted == positions - prefix)) {
-    tokens.no_embed_class = *wanted == positions;  // a grid that is no square may look like another that is
-  } else if (square_root(positions) && square_root(positions - prefix) && said) {
-    tokens.no_embed_class = *builder.asked("no_embed_class").as_bool();
+  } else if (wanted == positions || wanted == positions - prefix) {
+    tokens.no_embed_class = wanted == positions;  // a grid that is no square may look like another that is
+  } else if (square_root(positions) && square_root(positions - prefix)) {
+    tokens.no_embed_class = said.value_or(false);
+    if (!said) tokens.or_patches = positions;
   } else if (!square_root(positions - prefix)) {
-    tokens.no_embed_class = square_root(positions) || (said && *builder.asked("no_embed_class").as_bool());
+    tokens.no_embed_class = square_root(positions) || said.value_or(false);
   }
   tokens.patches = tokens.no_embed_class ? positions : positions - prefix;
   return tokens;
@@ -122,6 +128,12 @@ void derive_image(ConfigBuilder& builder, const Tokens& tokens) {
   const auto side = square_root(*tokens.patches);
   if (fits) {
     builder.or_default("img_size", Value());
+  } else if (side && tokens.or_patches) {
+    const auto other = *square_root(*tokens.or_patches);
+    builder.cannot_tell("img_size",
+                        {size_value({*side * patch->height, *side * patch->width}),
+                         size_value({other * patch->height, other * patch->width})},
+                        true);
   } else if (side) {
     builder.from_shapes("img_size", size_value({*side * patch->height, *side * patch->width}));
   } else {

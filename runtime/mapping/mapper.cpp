@@ -105,11 +105,20 @@ class Group {
     return joined;
   }
 
+  /// Which file tensors the numbers of an expression are.
+  [[nodiscard]] std::string say_sources(const std::vector<std::uint32_t>& tensors) const {
+    std::string text;
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      text += fmt::format("{}${} is {}", i == 0 ? "; " : ", ", i + 1, io::quoted(name(tensors[i]), 96));
+    }
+    return text;
+  }
+
   void map_target(std::size_t position, const std::vector<std::uint32_t>& tensors, const std::vector<TensorType>& types) {
     const auto resolved = resolve(rule_.exprs[position], types);
     const auto type = resolved ? infer(*resolved, types) : Result<TensorType>(tl::unexpected(resolved.error()));
     if (!type) {
-      mapped_.problems.push_back({target(position), tensors, type.error().message, false});
+      mapped_.problems.push_back({target(position), tensors, type.error().message + say_sources(tensors), false});
       return;
     }
     mapped_.tensors.push_back({target(position), tensors, *resolved, *type, rule_.id, {}});

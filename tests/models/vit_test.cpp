@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <map>
+#include <random>
+
 #include <ATen/ops/rand.h>
 #include <ATen/ops/zeros.h>
 
@@ -8,6 +11,7 @@
 
 #include "models/vit/vit.h"
 #include "tests/support/torch/golden.h"
+#include "tests/support/vit_files.h"
 
 namespace tenon {
 namespace {
@@ -77,6 +81,24 @@ TEST(VitConfig, RefusesImpossibleValuesAndNamesTheKey) {
     ASSERT_FALSE(parsed) << fault.key;
     EXPECT_EQ(parsed.error().code, "TN-CONFIG-VALUE");
     EXPECT_NE(parsed.error().message.find(fault.key), std::string::npos) << parsed.error().message;
+  }
+}
+
+TEST(Vit, NeedsTheTensorsThatTimmSavesOfAModelOfAnySize) {
+  std::mt19937 generator(7);
+  for (const auto& writer : test::vit_writers()) {
+    if (writer.layout != "timm") continue;
+    for (int round = 0; round < 50; ++round) {
+      const std::int64_t side = 1 + round % 7;
+      const auto size = test::draw_vit(writer, generator, {side, 2 * side}, {side, 8 - side}, 1 + round % 3);
+      std::map<std::string, Shape> saved;
+      for (const auto& tensor : test::vit_file(writer, size)) saved[tensor.name] = tensor.shape;
+      const auto module = vit().make(size.config());
+      ASSERT_TRUE(module) << module.error().message << ": " << size;
+      std::map<std::string, Shape> needed;
+      for (const auto& tensor : spec_of(**module).tensors) needed[tensor.name] = tensor.type.shape;
+      ASSERT_EQ(needed, saved) << size;
+    }
   }
 }
 
