@@ -78,13 +78,20 @@ std::string what_differs(const Part& part, const std::string& asked) {
   return text;
 }
 
+/// That nobody may have chosen what was asked for.
+std::string by_default(const Case& subject) {
+  const auto& findings = subject.findings;
+  const auto note = std::find_if(findings.begin(), findings.end(), [](const Finding& finding) { return has_id(finding, "TN-VARIANT-DEFAULT"); });
+  return note == findings.end() ? std::string() : "; " + cut(note->message, 200);
+}
+
 std::optional<Cause> another_variant(const Case& subject) {
   auto root = with_id(subject, "TN-VARIANT");
   if (root.empty() || subject.part == nullptr) return std::nullopt;
   const Part& part = *subject.part;
   const std::string asked = family_and_variant(subject.request.family, subject.request.variant);
   const std::string is = family_and_variant(part.family, part.variant);
-  return Cause{fmt::format("this is {}; --as asks for {}{}", what_it_is(part), asked, what_differs(part, asked)),
+  return Cause{fmt::format("this is {}; --as asks for {}{}{}", what_it_is(part), asked, what_differs(part, asked), by_default(subject)),
                part.variant.empty() || part.variant == "custom" ? command(subject, "check", "--as " + shell_quoted(part.family))
                                                                 : command(subject, "check", "--as " + shell_quoted(is)),
                with_consequences(subject, std::move(root))};

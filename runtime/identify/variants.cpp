@@ -65,6 +65,29 @@ Finding default_finding(const DefaultSet& set, const std::string& values) {
                          "The config of this checkpoint, config.json, was not found or not read: give it with --config.");
 }
 
+bool fits(const Part& part, const std::string& variant) {
+  const auto is_it = [&](const std::string& name) { return name == variant; };
+  const auto may_be = [&](const Undecidable& entry) {
+    return entry.what == "variant" && std::find(entry.choices.begin(), entry.choices.end(), Value(variant)) != entry.choices.end();
+  };
+  return part.variant == variant || std::any_of(part.also.begin(), part.also.end(), is_it) ||
+         std::any_of(part.undecidable.begin(), part.undecidable.end(), may_be);
+}
+
+/// Nobody may have chosen the variant that was asked for: a library takes it where nothing is said.
+void note_default_variant(const FamilyTable& family, const std::string& asked, Part& part) {
+  if (asked.empty() || fits(part, asked)) return;
+  std::vector<std::string> libraries;
+  for (const DefaultSet& set : family.defaults) {
+    if (set.variant == asked) libraries.push_back(set.of);
+  }
+  if (libraries.empty()) return;
+  part.findings.push_back(general_finding(
+      "TN-VARIANT-DEFAULT", FindingKind::kIdentity, Severity::kNote,
+      fmt::format("{} is the default of {}", asked, fmt::join(libraries, " and of ")),
+      part.variant.empty() ? "Say there which version this checkpoint is." : fmt::format("Ask there for {}.", part.variant)));
+}
+
 }  // namespace
 
 void explain_variant(const FamilyTable& family, const std::string& asked, Part& part) {
@@ -80,6 +103,7 @@ void explain_variant(const FamilyTable& family, const std::string& asked, Part& 
       if (!text.empty()) part.refused.push_back({label, std::move(text)});
     }
   }
+  note_default_variant(family, asked, part);
 }
 
 void choose_variant(const FamilyTable& family, Part& part) {

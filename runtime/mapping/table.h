@@ -176,9 +176,10 @@ struct VariantTable {
   std::map<std::string, std::string, std::less<>> about;  // what makes a name that name, in words
 };
 
-/// What a library builds when nobody tells it a size.
+/// What a library builds when nobody tells it a size or a version.
 struct DefaultSet {
   std::string of;  // whose defaults they are
+  std::string variant;  // empty: nothing is said about a version
   std::vector<std::pair<std::string, Value>> config;
 };
 

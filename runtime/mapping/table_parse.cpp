@@ -150,15 +150,20 @@ void parse_layouts(const YamlNode& root, FamilyTable& family, TableFaults& fault
   }
 }
 
-std::vector<DefaultSet> parse_defaults(const YamlNode* node, TableFaults& faults) {
+std::vector<DefaultSet> parse_defaults(const YamlNode* node, const FamilyTable& family, TableFaults& faults) {
   std::vector<DefaultSet> sets;
   if (node == nullptr || !expect_kind(*node, YamlNode::Kind::kSequence, "defaults", faults)) return sets;
   for (const YamlNode& item : node->items) {
-    expect_keys(item, {"of", "config"}, faults);
-    DefaultSet set{read_string(item, "of", faults), {}};
+    expect_keys(item, {"of", "config", "variant"}, faults);
+    DefaultSet set{read_string(item, "of", faults), read_string(item, "variant", faults), {}};
     const YamlNode* config = item.find("config");
-    if (config == nullptr || !expect_kind(*config, YamlNode::Kind::kMap, "config", faults)) continue;
-    for (const YamlEntry& entry : config->entries) set.config.emplace_back(entry.key, entry.value.to_value());
+    if (config != nullptr && expect_kind(*config, YamlNode::Kind::kMap, "config", faults)) {
+      for (const YamlEntry& entry : config->entries) set.config.emplace_back(entry.key, entry.value.to_value());
+    }
+    const auto& lines = family.variants.lines;
+    const bool is_listed = std::any_of(lines.begin(), lines.end(), [&](const VariantLine& line) { return line.name == set.variant; });
+    if (set.of.empty() || (set.config.empty() && set.variant.empty()) || (!set.variant.empty() && !is_listed))
+      faults.add(item.mark, "TN-TABLE-DEFAULT", "a default is `of` a library and names a config, a variant of the list, or both");
     sets.push_back(std::move(set));
   }
   return sets;
@@ -214,7 +219,7 @@ FamilyTable parse_family_table(const YamlNode& root, std::string_view name, Tabl
   family.variants = parse_variants(root.find("variants"), faults);
   check_columns(family, root.find("variants") != nullptr ? root.find("variants")->mark : root.mark, faults);
   family.marks = parse_marks(root.find("marks"), family, faults);
-  family.defaults = parse_defaults(root.find("defaults"), faults);
+  family.defaults = parse_defaults(root.find("defaults"), family, faults);
   if (const YamlNode* declined = root.find("declined")) {
     expect_keys(*declined, {"because", "instead", "piece_of", "outranks"}, faults);
     family.declined = true;
