@@ -168,7 +168,8 @@ class Decider {
   void decide_dtype(const ExpectedTensor& expected, const MappedTensor& mapped) {
     Judgement judgement = judge_.judge(FindingKind::kDtype, expected.name);
     const bool casts =
-        judgement.action == Action::kCast && dtype_kind(mapped.type.dtype) != DTypeKind::kQuantised;
+        judgement.action == Action::kCast && dtype_kind(mapped.type.dtype) != DTypeKind::kQuantised &&
+        packed_type(mapped, checkpoint_).empty();
     if (!casts) {
       judgement.action = Action::kRefuse;
       judgement.severity = Severity::kError;

@@ -1,8 +1,6 @@
 // Weights for modules that tenon knows nothing about.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
 #include <ATen/TensorOperators.h>
 #include <ATen/core/IListRef.h>
 #include <ATen/ops/cat.h>
@@ -248,33 +246,6 @@ TEST(LoadInto, RenamesAllLayersByOneRow) {
   ASSERT_TRUE(report) << report.error().message << "\n" << report.error().remedy;
   EXPECT_TRUE(at::equal(net->named_parameters()["1.weight"], given[2].tensor));
 }
-
-class Containers : public testing::TestWithParam<const char*> {};
-
-/// Files that torch and safetensors wrote: tests/data/mlp/make_mlp.py.
-TEST_P(Containers, FillAStockSequentialWithParametersAndBuffers) {
-  const auto folder = test::source_dir() / "tests/data/mlp";
-  torch::nn::Sequential net(torch::nn::Linear(3, 4), torch::nn::BatchNorm1d(4), torch::nn::Linear(4, 2));
-  const auto report = load_into(*net, (folder / GetParam()).string());
-  ASSERT_TRUE(report) << report.error().message;
-  EXPECT_EQ(report->verdict, Verdict::kAccepted);
-  const auto parameters = net->named_parameters();
-  const auto buffers = net->named_buffers();
-  const auto expected = test::read_tensors(folder / "model.safetensors");
-  ASSERT_EQ(parameters.size() + buffers.size(), expected.size());
-  for (const auto& [name, tensor] : expected) {
-    EXPECT_TRUE(at::equal(parameters.contains(name) ? parameters[name] : buffers[name], tensor)) << name;
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(OfTorch, Containers,
-                         testing::Values("model.safetensors", "zip.pt", "legacy.pt", "wrapped.pt", "sharded.bin.index.json",
-                                         "sharded.safetensors.index.json"),
-                         [](const auto& instance) {
-                           std::string name = instance.param;
-                           std::replace_if(name.begin(), name.end(), [](char c) { return c == '.'; }, '_');
-                           return name;
-                         });
 
 TEST(LoadInto, ChecksHashesBeforeAnythingIsBound) {
   const auto path = (test::source_dir() / "tests/data/mlp/zip.pt").string();
