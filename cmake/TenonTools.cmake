@@ -31,6 +31,7 @@ if(common)
   target_link_libraries(tenon_tools_common PRIVATE
     tenon_options tenon_core_usage tenon_core_private CLI11::CLI11 spdlog::spdlog)
   tenon_use_precompiled(tenon_tools_common core)
+  tenon_in_batches(tenon_tools_common)
 endif()
 
 if(core)
@@ -38,6 +39,7 @@ if(core)
   add_executable(tenon_cli ${core} $<TARGET_OBJECTS:tenon_tools_common>)
   target_link_libraries(tenon_cli PRIVATE tenon_options tenon_core tenon_core_private CLI11::CLI11 spdlog::spdlog)
   tenon_use_precompiled(tenon_cli core)
+  tenon_in_batches(tenon_cli)
   set_target_properties(tenon_cli PROPERTIES
     OUTPUT_NAME tenon RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 endif()

@@ -54,6 +54,15 @@ Finding note(const std::string& role, const std::string& path, const LoadReport&
                          label(role, path) + " is " + partner.family + variant + "; it joined " + joined);
 }
 
+/// Roles whose partner is there to change what runs; the others are only held against it.
+bool changes_the_model(const std::string& role) { return role == "adapter" || role == "lora" || role == "controlnet"; }
+
+Finding left_out(const std::string& role, const std::string& path, const std::string& model) {
+  return general_finding("TN-NOT-ATTACHED", FindingKind::kPair, Severity::kWarning,
+                         label(role, path) + " changes nothing: " + model + " was loaded without it, since tenon joins no such partner to a model",
+                         "tenon explain TN-NOT-ATTACHED");
+}
+
 }  // namespace
 
 Result<void> attach_partners(Loaded<torch::nn::Module>& model, const LoadOptions& options) {
@@ -64,7 +73,10 @@ Result<void> attach_partners(Loaded<torch::nn::Module>& model, const LoadOptions
     auto planned = plan_for(path, *theirs, theirs->forward);
     if (!planned) return about(role, path, planned.error());
     const auto* const family = planned->family;
-    if (family == nullptr || family->attach == nullptr) continue;
+    if (family == nullptr || family->attach == nullptr) {
+      if (changes_the_model(role)) model.report.findings.push_back(left_out(role, path, model.report.family));
+      continue;
+    }
     auto partner = build(std::move(*planned), *theirs);
     if (!partner) return about(role, path, partner.error());
     const auto joined = guarded("attaching a partner", [&] { return family->attach(partner->model, *model.model); });

@@ -216,7 +216,7 @@ std::optional<Cause> wrong_partner(const Case& subject) {
   return Cause{std::move(text), std::move(remedy), std::move(root)};
 }
 
-constexpr Rule kRules[] = {
+constexpr Rule kIdentityRules[] = {
     {"TN-D-FAMILY", Depth::kIdentity, another_family},
     {"TN-D-UNKNOWN", Depth::kIdentity, nothing_known},
     {"TN-D-AMBIGUOUS", Depth::kIdentity, several_candidates},
@@ -231,6 +231,6 @@ constexpr Rule kRules[] = {
 
 }  // namespace
 
-std::span<const Rule> identity_rules() { return kRules; }
+std::span<const Rule> identity_rules() { return kIdentityRules; }
 
 }  // namespace tenon

@@ -18,12 +18,12 @@ std::optional<Cause> undecided(const Case& subject) {
       std::move(explains)};
 }
 
-constexpr Rule kRules[] = {
+constexpr Rule kRequestRules[] = {
     {"TN-D-UNDECIDABLE", Depth::kRequest, undecided},
 };
 
 }  // namespace
 
-std::span<const Rule> request_rules() { return kRules; }
+std::span<const Rule> request_rules() { return kRequestRules; }
 
 }  // namespace tenon

@@ -212,7 +212,7 @@ std::optional<Cause> fewer_blocks(const Case& subject) {
   return Cause{text, command(subject, "check", "-v"), std::move(explains)};
 }
 
-constexpr Rule kRules[] = {
+constexpr Rule kSizeRules[] = {
     {"TN-D-HEAD", Depth::kSizes, head_changed},
     {"TN-D-RESOLUTION", Depth::kSizes, resolution_changed},
     {"TN-D-CHANNELS", Depth::kSizes, channels_changed},
@@ -222,6 +222,6 @@ constexpr Rule kRules[] = {
 
 }  // namespace
 
-std::span<const Rule> size_rules() { return kRules; }
+std::span<const Rule> size_rules() { return kSizeRules; }
 
 }  // namespace tenon

@@ -172,7 +172,7 @@ std::optional<Cause> two_for_one(const Case& subject) {
                explain("TN-D-DUPLICATE"), std::move(explains)};
 }
 
-constexpr Rule kRules[] = {
+constexpr Rule kTensorRules[] = {
     {"TN-D-SCALE", Depth::kEncoding, lost_scales},
     {"TN-D-COVERAGE", Depth::kCoverage, under_half},
     {"TN-D-GROUP", Depth::kExtent, group_absent},
@@ -186,6 +186,6 @@ constexpr Rule kRules[] = {
 
 }  // namespace
 
-std::span<const Rule> tensor_rules() { return kRules; }
+std::span<const Rule> tensor_rules() { return kTensorRules; }
 
 }  // namespace tenon

@@ -14,8 +14,8 @@
 namespace tenon::formats {
 namespace {
 
-constexpr std::uint64_t kFreeBytes = std::uint64_t{1} << 20;
-constexpr std::uint64_t kBytesPerProgramByte = 32;
+constexpr std::uint64_t kFreeMachineBytes = std::uint64_t{1} << 20;
+constexpr std::uint64_t kMachineBytesPerProgramByte = 32;
 constexpr std::uint64_t kPollEvery = 65'536;  // opcodes
 constexpr std::size_t kMaxLong = 16;
 constexpr std::size_t kMaxNumberText = 64;
@@ -51,7 +51,7 @@ class Machine {
  public:
   Machine(std::string_view program, const PickleSource& source, PickleGraph& graph)
       : program_(program), source_(source), limits_(source.limits), graph_(graph), objects_(source, graph) {
-    budget_ = std::min(limits_.pickle_memory_bytes, kFreeBytes + kBytesPerProgramByte * program.size());
+    budget_ = std::min(limits_.pickle_memory_bytes, kFreeMachineBytes + kMachineBytesPerProgramByte * program.size());
   }
 
   Result<PickleRun> run() {

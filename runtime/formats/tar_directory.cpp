@@ -26,7 +26,7 @@ constexpr Field kName{0, 100};
 constexpr Field kSize{124, 12};
 constexpr Field kChecksum{148, 8};
 constexpr std::size_t kType = 156;
-constexpr Field kMagic{257, 5};
+constexpr Field kMagicField{257, 5};
 constexpr Field kPrefix{345, 155};
 
 std::string_view field(std::string_view block, Field where) {
@@ -102,7 +102,7 @@ class TarReader {
     if (octal(field(block, kChecksum)) != sum) {
       return refuse("LG-TAR-CHECKSUM", "a header whose checksum differs", "the sum of its bytes is " + std::to_string(sum));
     }
-    if (field(block, kMagic) != "ustar" || !field(block, kPrefix).empty()) {
+    if (field(block, kMagicField) != "ustar" || !field(block, kPrefix).empty()) {
       return refuse("LG-TAR-HEADER", "a header of another kind of tar", "plain ustar headers are required", ErrorKind::kUnsupported);
     }
     const char type = block[kType];

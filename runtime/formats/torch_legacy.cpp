@@ -12,7 +12,7 @@
 namespace tenon::formats {
 namespace {
 
-constexpr std::uint64_t kFirstRead = 65'536;
+constexpr std::uint64_t kFirstStreamRead = 65'536;
 constexpr std::string_view kMagic = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";  // 0x1950a86a20f9469cfc6c, little-endian
 constexpr std::int64_t kProtocol = 1001;
 constexpr std::uint64_t kCountBytes = 8;
@@ -33,7 +33,7 @@ class LegacyReader {
   LegacyReader(const ByteSource& source, const Limits& limits) : source_(source), limits_(limits) {}
 
   Result<Listing> read() {
-    if (auto loaded = load(std::min(kFirstRead, source_.size())); !loaded) return Failure(loaded.error());
+    if (auto loaded = load(std::min(kFirstStreamRead, source_.size())); !loaded) return Failure(loaded.error());
     if (auto ours = check_magic(); !ours) return Failure(ours.error());
     if (auto parsed = run_all(); !parsed) return Failure(parsed.error());
     if (auto known = check_protocol(); !known) return Failure(known.error());

@@ -16,8 +16,8 @@
 namespace tenon::formats {
 namespace {
 
-constexpr std::uint64_t kFirstRead = 512;
-constexpr std::uint64_t kGrowth = 8;
+constexpr std::uint64_t kFirstProgramRead = 512;
+constexpr std::uint64_t kReadGrowth = 8;
 constexpr std::uint64_t kWord = 8;
 constexpr std::array<std::string_view, 4> kMembers{"sys_info", "pickle", "storages", "tensors"};
 
@@ -110,7 +110,7 @@ class TorchTarReader {
   /// Pickles do not say how long they are: read more until it ends, or until there is no more.
   Result<Pickled> next_pickle() {
     const std::uint64_t most = std::min(left(), limits_.pickle_bytes);
-    for (std::uint64_t length = std::min(kFirstRead, most);; length = std::min(most, length * kGrowth)) {
+    for (std::uint64_t length = std::min(kFirstProgramRead, most);; length = std::min(most, length * kReadGrowth)) {
       auto text = io::read_range(source_, at_, length);
       if (!text) return Failure(text.error());
       Pickled pickled;

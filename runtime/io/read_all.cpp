@@ -28,7 +28,7 @@ Result<std::string> read_all(const ByteSource& source, std::uint64_t limit, std:
 }
 
 Result<std::string> read_text_file(const std::string& path, std::uint64_t limit) {
-  const auto source = open_file(path);
+  const auto source = tenon::open_file(path);
   if (!source) return Failure(source.error());
   return read_all(**source, limit, "IO-LIMIT");
 }

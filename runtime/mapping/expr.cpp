@@ -13,7 +13,7 @@
 namespace tenon {
 namespace {
 
-using Failure = tl::unexpected<std::string>;
+using TextFailure = tl::unexpected<std::string>;
 
 // How a call's arguments are laid out.
 struct Signature {
@@ -52,8 +52,8 @@ class ExprParser {
  private:
   static constexpr int kDepth = 16;
 
-  Failure refuse(std::string_view why) const {
-    return Failure(fmt::format("expression \"{}\" at character {}: {}", text_, at_ + 1, why));
+  TextFailure refuse(std::string_view why) const {
+    return TextFailure(fmt::format("expression \"{}\" at character {}: {}", text_, at_ + 1, why));
   }
   void skip_space() {
     while (at_ < text_.size() && text_[at_] == ' ') ++at_;
@@ -106,7 +106,7 @@ class ExprParser {
       skip_space();
       const bool number = at_ < text_.size() && (text_[at_] == '-' || text_[at_] == '=' || (text_[at_] >= '0' && text_[at_] <= '9'));
       if (number) {
-        if (auto bad = parse_number(expr)) return Failure(*bad);
+        if (auto bad = parse_number(expr)) return TextFailure(*bad);
       } else if (expr.op == OpKind::kCast && !expr.operands.empty()) {
         const auto name = take_word("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
         const auto dtype = dtype_from_safetensors(name);

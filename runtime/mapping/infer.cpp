@@ -9,21 +9,21 @@
 namespace tenon {
 namespace {
 
-Failure refuse(const Expr& expr, const std::string& why) {
+Failure refuse_shape(const Expr& expr, const std::string& why) {
   return fail(ErrorKind::kMalformed, "TN-MAP-SHAPE", fmt::format("{}: {}", to_text(expr), why));
 }
 
 std::int64_t elements(const Shape& shape) { return numel(shape).value_or(-1); }
 
 Result<TensorType> infer_transpose(const Expr& expr, TensorType type) {
-  if (type.shape.size() != 2) return refuse(expr, fmt::format("{} is no matrix", to_string(type.shape)));
+  if (type.shape.size() != 2) return refuse_shape(expr, fmt::format("{} is no matrix", to_string(type.shape)));
   std::swap(type.shape[0], type.shape[1]);
   return type;
 }
 
 Result<TensorType> infer_permute(const Expr& expr, TensorType type) {
   if (type.shape.size() != expr.args.size()) {
-    return refuse(expr, fmt::format("{} has another number of dimensions", to_string(type.shape)));
+    return refuse_shape(expr, fmt::format("{} has another number of dimensions", to_string(type.shape)));
   }
   Shape shape;
   for (const auto dim : expr.args) shape.push_back(type.shape[static_cast<std::size_t>(dim)]);
@@ -41,39 +41,39 @@ Result<TensorType> infer_reshape(const Expr& expr, TensorType type) {
     }
     if (shape[i] == 0 || is_dimension_arg(shape[i])) {
       const auto from = shape[i] == 0 ? i : static_cast<std::size_t>(dimension_of_arg(shape[i]));
-      if (from >= type.shape.size()) return refuse(expr, fmt::format("{} has no dimension {}", to_string(type.shape), from));
+      if (from >= type.shape.size()) return refuse_shape(expr, fmt::format("{} has no dimension {}", to_string(type.shape), from));
       shape[i] = type.shape[from];
     }
-    if (__builtin_mul_overflow(known, shape[i], &known)) return refuse(expr, "too large");
+    if (__builtin_mul_overflow(known, shape[i], &known)) return refuse_shape(expr, "too large");
   }
   const auto total = elements(type.shape);
   if (rest != nullptr) {
-    if (known == 0 || total % known != 0) return refuse(expr, fmt::format("{} does not divide", to_string(type.shape)));
+    if (known == 0 || total % known != 0) return refuse_shape(expr, fmt::format("{} does not divide", to_string(type.shape)));
     *rest = total / known;
     known = total;
   }
-  if (known != total) return refuse(expr, fmt::format("{} has {} elements, not {}", to_string(type.shape), total, known));
+  if (known != total) return refuse_shape(expr, fmt::format("{} has {} elements, not {}", to_string(type.shape), total, known));
   return TensorType{type.dtype, std::move(shape)};
 }
 
 Result<TensorType> infer_part(const Expr& expr, TensorType type) {
   const auto dim = static_cast<std::size_t>(expr.args[0]);
-  if (dim >= type.shape.size()) return refuse(expr, fmt::format("{} has no dimension {}", to_string(type.shape), dim));
+  if (dim >= type.shape.size()) return refuse_shape(expr, fmt::format("{} has no dimension {}", to_string(type.shape), dim));
   const auto size = type.shape[dim];
   if (expr.op == OpKind::kSplit) {
-    if (size % expr.args[1] != 0) return refuse(expr, fmt::format("{} does not divide by {}", size, expr.args[1]));
+    if (size % expr.args[1] != 0) return refuse_shape(expr, fmt::format("{} does not divide by {}", size, expr.args[1]));
     type.shape[dim] = size / expr.args[1];
     return type;
   }
   if (expr.op == OpKind::kPad) {
     if (__builtin_add_overflow(size, expr.args[1], &type.shape[dim]) ||
         __builtin_add_overflow(type.shape[dim], expr.args[2], &type.shape[dim])) {
-      return refuse(expr, "too large");
+      return refuse_shape(expr, "too large");
     }
     return type;
   }
   const auto end = expr.args[2] == -1 ? size : expr.args[2];
-  if (end > size || expr.args[1] > end) return refuse(expr, fmt::format("{} is too short in dimension {}", to_string(type.shape), dim));
+  if (end > size || expr.args[1] > end) return refuse_shape(expr, fmt::format("{} is too short in dimension {}", to_string(type.shape), dim));
   type.shape[dim] = end - expr.args[1];
   return type;
 }
@@ -81,32 +81,32 @@ Result<TensorType> infer_part(const Expr& expr, TensorType type) {
 Result<TensorType> infer_concat(const Expr& expr, const std::vector<TensorType>& types) {
   TensorType joined = types[0];
   const auto dim = static_cast<std::size_t>(expr.args[0]);
-  if (dim >= joined.shape.size()) return refuse(expr, fmt::format("{} has no dimension {}", to_string(joined.shape), dim));
+  if (dim >= joined.shape.size()) return refuse_shape(expr, fmt::format("{} has no dimension {}", to_string(joined.shape), dim));
   for (std::size_t i = 1; i < types.size(); ++i) {
     Shape other = types[i].shape;
-    if (other.size() != joined.shape.size()) return refuse(expr, "the ranks differ");
+    if (other.size() != joined.shape.size()) return refuse_shape(expr, "the ranks differ");
     const auto size = other[dim];
     other[dim] = joined.shape[dim];
     if (other != joined.shape) {
-      return refuse(expr, fmt::format("{} and {} do not fit", to_string(joined.shape), to_string(types[i].shape)));
+      return refuse_shape(expr, fmt::format("{} and {} do not fit", to_string(joined.shape), to_string(types[i].shape)));
     }
     if (types[i].dtype != joined.dtype) {
-      return refuse(expr, fmt::format("{} and {} are joined", dtype_name(joined.dtype), dtype_name(types[i].dtype)));
+      return refuse_shape(expr, fmt::format("{} and {} are joined", dtype_name(joined.dtype), dtype_name(types[i].dtype)));
     }
-    if (__builtin_add_overflow(joined.shape[dim], size, &joined.shape[dim])) return refuse(expr, "too large");
+    if (__builtin_add_overflow(joined.shape[dim], size, &joined.shape[dim])) return refuse_shape(expr, "too large");
   }
   return joined;
 }
 
 Result<TensorType> infer_add(const Expr& expr, const TensorType& a, const TensorType& b) {
-  if (a.dtype != b.dtype) return refuse(expr, fmt::format("{} and {} are added", dtype_name(a.dtype), dtype_name(b.dtype)));
+  if (a.dtype != b.dtype) return refuse_shape(expr, fmt::format("{} and {} are added", dtype_name(a.dtype), dtype_name(b.dtype)));
   Shape shape(std::max(a.shape.size(), b.shape.size()), 1);
   for (std::size_t i = 0; i < shape.size(); ++i) {
     const auto from_end = [&](const Shape& s) { return i < s.size() ? s[s.size() - 1 - i] : 1; };
     const auto x = from_end(a.shape);
     const auto y = from_end(b.shape);
     if (x != y && x != 1 && y != 1) {
-      return refuse(expr, fmt::format("{} and {} do not broadcast", to_string(a.shape), to_string(b.shape)));
+      return refuse_shape(expr, fmt::format("{} and {} do not broadcast", to_string(a.shape), to_string(b.shape)));
     }
     shape[shape.size() - 1 - i] = x == 1 ? y : x;
   }
@@ -114,11 +114,11 @@ Result<TensorType> infer_add(const Expr& expr, const TensorType& a, const Tensor
 }
 
 Result<TensorType> infer_resize(const Expr& expr, TensorType type) {
-  if (expr.args.size() != 5 || type.shape.size() < 2) return refuse(expr, "a position table is needed");
+  if (expr.args.size() != 5 || type.shape.size() < 2) return refuse_shape(expr, "a position table is needed");
   const auto prefix = expr.args[0];
   auto& tokens = type.shape[type.shape.size() - 2];
   if (tokens != prefix + expr.args[1] * expr.args[2]) {
-    return refuse(expr, fmt::format("{} positions are not {} and a grid of {}x{}", tokens, prefix, expr.args[1], expr.args[2]));
+    return refuse_shape(expr, fmt::format("{} positions are not {} and a grid of {}x{}", tokens, prefix, expr.args[1], expr.args[2]));
   }
   tokens = prefix + expr.args[3] * expr.args[4];
   return type;
@@ -129,7 +129,7 @@ Result<TensorType> infer_fill(const Expr& expr, const std::vector<TensorType>& s
   for (auto& size : type.shape) {
     if (!is_dimension_arg(size)) continue;
     const auto from = static_cast<std::size_t>(dimension_of_arg(size));
-    if (sources.empty() || from >= sources[0].shape.size()) return refuse(expr, fmt::format("the first source has no dimension {}", from));
+    if (sources.empty() || from >= sources[0].shape.size()) return refuse_shape(expr, fmt::format("the first source has no dimension {}", from));
     size = sources[0].shape[from];
   }
   return type;
@@ -191,7 +191,7 @@ bool describe_chain(const Expr& expr, std::vector<std::string>& ops) {
 Result<TensorType> infer(const Expr& expr, const std::vector<TensorType>& sources) {
   if (expr.op == OpKind::kSource) {
     const auto index = static_cast<std::size_t>(expr.args[0]);
-    if (index >= sources.size()) return refuse(expr, "no such source");
+    if (index >= sources.size()) return refuse_shape(expr, "no such source");
     return sources[index];
   }
   if (expr.op == OpKind::kFill) return infer_fill(expr, sources);

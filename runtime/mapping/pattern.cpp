@@ -7,7 +7,7 @@
 namespace tenon {
 namespace {
 
-using Failure = tl::unexpected<std::string>;
+using PatternFailure = tl::unexpected<std::string>;
 
 bool glob_matches(std::string_view glob, std::string_view text) {
   std::size_t g = 0;
@@ -43,25 +43,25 @@ tl::expected<Segment, std::string> parse_capture(std::string_view inner, const S
     return Segment{Segment::Kind::kIndex, std::string(inner), {}};
   }
   if (!is_identifier(inner)) {
-    return Failure("{" + std::string(inner) +
+    return PatternFailure("{" + std::string(inner) +
                    "} is neither an index (one lower-case letter) nor the name of a set");
   }
   const auto set = sets.find(inner);
-  if (set == sets.end()) return Failure("no set is named \"" + std::string(inner) + "\"");
+  if (set == sets.end()) return PatternFailure("no set is named \"" + std::string(inner) + "\"");
   return Segment{Segment::Kind::kSet, std::string(inner), set->second};
 }
 
 tl::expected<Segment, std::string> parse_segment(std::string_view text, PatternUse use, const SegmentSets& sets) {
-  if (text.empty()) return Failure("a segment is empty");
+  if (text.empty()) return PatternFailure("a segment is empty");
   if (text == "**") return Segment{Segment::Kind::kRest, "**", {}};
   if (text.front() == '{' && text.back() == '}') {
     return parse_capture(text.substr(1, text.size() - 2), sets);
   }
   if (text.find_first_of("{}$") != std::string_view::npos) {
-    return Failure("\"" + std::string(text) + "\": a {capture} is a whole segment, and ${variable} must be defined");
+    return PatternFailure("\"" + std::string(text) + "\": a {capture} is a whole segment, and ${variable} must be defined");
   }
   if (text.find('*') != std::string_view::npos) {
-    if (use != PatternUse::kSelect) return Failure("`*` within a segment is for patterns that only select");
+    if (use != PatternUse::kSelect) return PatternFailure("`*` within a segment is for patterns that only select");
     return Segment{Segment::Kind::kGlob, std::string(text), {}};
   }
   return Segment{Segment::Kind::kLiteral, std::string(text), {}};
@@ -135,16 +135,16 @@ bool Segment::matches(std::string_view segment) const {
 }
 
 tl::expected<Pattern, std::string> Pattern::parse(std::string_view text, PatternUse use, const SegmentSets& sets) {
-  if (text.empty()) return Failure("a pattern is empty");
+  if (text.empty()) return PatternFailure("a pattern is empty");
   Pattern pattern;
   const auto parts = split_segments(text);
   for (std::size_t i = 0; i < parts.size(); ++i) {
     auto segment = parse_segment(parts[i], use, sets);
-    if (!segment) return Failure("pattern \"" + std::string(text) + "\": " + segment.error());
+    if (!segment) return PatternFailure("pattern \"" + std::string(text) + "\": " + segment.error());
     if (segment->kind == Segment::Kind::kRest) {
       const bool last = i + 1 == parts.size();
       const bool allowed = last ? use != PatternUse::kRow : i == 0 && use == PatternUse::kSelect;
-      if (!allowed) return Failure("pattern \"" + std::string(text) + "\": `**` may not stand here");
+      if (!allowed) return PatternFailure("pattern \"" + std::string(text) + "\": `**` may not stand here");
     }
     pattern.segments_.push_back(*std::move(segment));
   }
@@ -209,7 +209,7 @@ std::string Pattern::to_string() const {
 
 tl::expected<SelectPattern, std::string> SelectPattern::parse(std::string_view text, const SegmentSets& sets) {
   auto pattern = Pattern::parse(text, PatternUse::kSelect, sets);
-  if (!pattern) return Failure(std::move(pattern.error()));
+  if (!pattern) return PatternFailure(std::move(pattern.error()));
   SelectPattern select;
   select.pattern_ = *std::move(pattern);
   return select;

@@ -38,12 +38,19 @@ std::string shape_of(const Pattern& pattern) {
   return text;
 }
 
+// Whether no tensor can be the wanted one and not the unwanted: an unwanted item with a size of its own leaves room for the other sizes.
+bool contradicts(const EvidenceItem& wanted, const EvidenceItem& unwanted) {
+  const auto leaves_none = [](const auto& limit, const auto& of_wanted) { return !limit || limit == of_wanted; };
+  return wanted.name.text == unwanted.name.text && leaves_none(unwanted.rank, wanted.rank) &&
+         leaves_none(unwanted.shape, wanted.shape) && leaves_none(unwanted.count, wanted.count);
+}
+
 void prove_spellings(const LayoutTable& layout, TableFaults& faults) {
   for (const SpellingGroup& group : layout.groups) {
     for (const Alternative& alternative : group.alternatives) {
       for (const EvidenceItem& wanted : alternative.all) {
         for (const EvidenceItem& unwanted : alternative.none) {
-          if (wanted.name.text != unwanted.name.text) continue;
+          if (!contradicts(wanted, unwanted)) continue;
           faults.add(alternative.mark, "TN-TABLE-SPELLING",
                      fmt::format("\"{}\" can never hold: \"{}\" must be there and must not", alternative.name, wanted.name.text));
         }

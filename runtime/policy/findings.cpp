@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kNameBytes = 100;
 
-std::string quoted(std::string_view name) { return io::quoted(name, kNameBytes); }
+std::string quoted_name(std::string_view name) { return io::quoted(name, kNameBytes); }
 
 std::string type_text(const TensorType& type) {
   return fmt::format("{} {}", dtype_name(type.dtype), to_string(type.shape));
@@ -24,7 +24,7 @@ std::string source_names(const std::vector<std::uint32_t>& sources, const Checkp
   std::string names;
   for (const std::uint32_t source : sources) {
     if (!names.empty()) names += ", ";
-    names += quoted(checkpoint.tensors.at(source).name);
+    names += quoted_name(checkpoint.tensors.at(source).name);
     if (names.size() > 2 * kNameBytes && source != sources.back()) return names + ", ...";
   }
   return names;
@@ -99,9 +99,9 @@ Finding missing_finding(const ExpectedTensor& expected, const ExpectedState& sta
   finding.expected = expected.type;
   finding.did_you_mean = state.did_you_mean;
   std::string message = fmt::format("the model needs {}, {}; the file has no tensor for it",
-                                    quoted(expected.name), type_text(expected.type));
+                                    quoted_name(expected.name), type_text(expected.type));
   if (!state.did_you_mean.empty()) {
-    message += fmt::format(", but {} of the same shape is left over", quoted(state.did_you_mean));
+    message += fmt::format(", but {} of the same shape is left over", quoted_name(state.did_you_mean));
   }
   finding.message = io::short_message(message + what_is_done(judgement));
   return judged(std::move(finding), judgement);
@@ -115,13 +115,13 @@ Finding unexpected_finding(const TensorEntry& tensor, const UnexpectedTensor& un
   finding.found = TensorType{tensor.dtype, tensor.shape};
   finding.did_you_mean = unexpected.did_you_mean;
   std::string message = fmt::format("the file has {}, {}; the model has no place for it",
-                                    quoted(tensor.name), type_text(*finding.found));
-  if (is_scale) message += fmt::format(", and {} would lose its scale", quoted(unexpected.scales));
+                                    quoted_name(tensor.name), type_text(*finding.found));
+  if (is_scale) message += fmt::format(", and {} would lose its scale", quoted_name(unexpected.scales));
   if (!unexpected.target.empty())
-    message += fmt::format(" (it would be {})", quoted(unexpected.target));
+    message += fmt::format(" (it would be {})", quoted_name(unexpected.target));
   if (!unexpected.did_you_mean.empty()) {
     message +=
-        fmt::format(", but {} of the same shape is missing", quoted(unexpected.did_you_mean));
+        fmt::format(", but {} of the same shape is missing", quoted_name(unexpected.did_you_mean));
   }
   finding.message = io::short_message(message + what_is_done(judgement));
   return judged(std::move(finding), judgement);
@@ -136,7 +136,7 @@ Finding shape_finding(const ExpectedTensor& expected, const MappedTensor& mapped
   finding.found = mapped.type;
   std::string message =
       fmt::format("{} has the shape {} in the file (from {}); the model needs {}",
-                  quoted(expected.name), to_string(mapped.type.shape),
+                  quoted_name(expected.name), to_string(mapped.type.shape),
                   source_names(mapped.sources, checkpoint), to_string(expected.type.shape));
   if (!refusal.empty()) message += fmt::format("; not adapted: {}", refusal);
   finding.message = io::short_message(message + what_is_done(judgement) +
@@ -161,7 +161,7 @@ Finding dtype_finding(const ExpectedTensor& expected, const MappedTensor& mapped
   finding.found = mapped.type;
   finding.message = io::short_message(fmt::format(
       "{} holds {} in the file (from {}); the model needs {}, another kind of numbers{}",
-      quoted(expected.name), packed.empty() ? dtype_name(mapped.type.dtype) : packed,
+      quoted_name(expected.name), packed.empty() ? dtype_name(mapped.type.dtype) : packed,
       source_names(mapped.sources, checkpoint), dtype_name(expected.type.dtype),
       what_is_done(judgement)));
   return judged(std::move(finding), judgement);
@@ -177,7 +177,7 @@ Finding problem_finding(const ExpectedTensor& expected, const MappingProblem& pr
                         ? about("TN-DUPLICATE", FindingKind::kDuplicate, expected.name, source)
                         : about("TN-SOURCES", FindingKind::kShape, expected.name, source);
   finding.expected = expected.type;
-  finding.message = io::short_message(fmt::format("{}: {}{}", quoted(expected.name), problem.message,
+  finding.message = io::short_message(fmt::format("{}: {}{}", quoted_name(expected.name), problem.message,
                                          what_is_done(judgement)));
   return judged(std::move(finding), judgement);
 }

@@ -91,6 +91,12 @@ std::vector<Finding> module_findings(const Part& update_part, std::string_view u
                                      const Part& model_part, std::string_view model,
                                      const NamedTypes& names) {
   const Tally tally = count(update_part, model_part, names);
+  if (tally.asked == 0) {
+    return {general_finding("TN-PAIR-MODULES", FindingKind::kPair, Severity::kWarning,
+                            fmt::format("{} changes nothing of {}: the {} modules that it changes belong to another model by their names",
+                                        update, model, tally.elsewhere),
+                            "needed: an update made for this very model, or the model it was made for")};
+  }
   const std::string base = update_part.base.empty()
                                ? std::string()
                                : fmt::format(" (made for {})", io::escape(update_part.base));

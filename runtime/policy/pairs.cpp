@@ -81,6 +81,15 @@ struct Misfit {
   std::string needed;
 };
 
+/// What one rule says of two files.
+struct PairVerdict {
+  bool compared = false;  // it held a value of the one against a value of the other
+  std::optional<Misfit> misfit;
+};
+
+PairVerdict agree() { return {true, std::nullopt}; }
+PairVerdict misfit(std::string text, std::string needed) { return {true, Misfit{std::move(text), std::move(needed)}}; }
+
 std::string name_of(const Part& part) {
   return part.variant.empty()
              ? io::escape(part.family)
@@ -150,20 +159,21 @@ std::vector<const WidthRule*> rules_for(const Member& a, std::string_view role) 
 }
 
 /// A model that cannot be what it was given as.
-std::optional<Misfit> other_role(const Member& a, const Member& b, const CheckRequest& request) {
+PairVerdict other_role(const Member& a, const Member& b, const CheckRequest& request) {
   const Role* role = role_named(b.role);
-  if (role == nullptr || !b.part->buildable || can_play(*role, b.part->config)) return std::nullopt;
-  if (b.role == "image_encoder") return std::nullopt;  // told by their widths
+  if (role == nullptr || !b.part->buildable || can_play(*role, b.part->config)) return {};
+  if (b.role == "image_encoder") return {};  // told by their widths
   const auto rules = rules_for(a, b.role);
-  return Misfit{fmt::format("{} is {}; {} is {} and no {}", a.label, name_of(*a.part), b.label, name_of(*b.part), b.role),
-                rules.empty() ? std::string(role->what) : needed(request, *rules.front(), a.part->config.int_or(rules.front()->own_key, 0))};
+  return misfit(fmt::format("{} is {}; {} is {} and no {}", a.label, name_of(*a.part), b.label, name_of(*b.part), b.role),
+                rules.empty() ? std::string(role->what) : needed(request, *rules.front(), a.part->config.int_or(rules.front()->own_key, 0)));
 }
 
 /// A part that is made for one base beside another base. Image encoders are made for none.
-std::optional<Misfit> other_base(const Member& a, const Member& b) {
-  if (a.role == "image_encoder" || b.role == "image_encoder") return std::nullopt;
-  if (a.part->base.empty() && b.part->base.empty()) return std::nullopt;
-  if (!has_a_base(*a.part) || !has_a_base(*b.part) || base_of(*a.part) == base_of(*b.part)) return std::nullopt;
+PairVerdict other_base(const Member& a, const Member& b) {
+  if (a.role == "image_encoder" || b.role == "image_encoder") return {};
+  if (a.part->base.empty() && b.part->base.empty()) return {};
+  if (!has_a_base(*a.part) || !has_a_base(*b.part)) return {};
+  if (base_of(*a.part) == base_of(*b.part)) return agree();
   const auto side = [](const Part& which) {
     std::string text = which.base.empty()
                            ? fmt::format("is {}", name_of(which))
@@ -175,9 +185,9 @@ std::optional<Misfit> other_base(const Member& a, const Member& b) {
     return text;
   };
   const Role* role = role_named(b.role);
-  return Misfit{fmt::format("{} {}; {} {}", a.label, side(*a.part), b.label, side(*b.part)),
-                fmt::format("{} {} {}", role == nullptr ? "a partner" : role->what,
-                            b.part->base.empty() ? "that is" : "for", io::escape(base_of(*a.part)))};
+  return misfit(fmt::format("{} {}; {} {}", a.label, side(*a.part), b.label, side(*b.part)),
+                fmt::format("{} {} {}", role == nullptr ? "a partner" : role->what, b.part->base.empty() ? "that is" : "for",
+                            io::escape(base_of(*a.part))));
 }
 
 /// A resampler over face embeddings reads no image encoder.
@@ -187,8 +197,8 @@ bool reads_faces(const Part& part) {
          part.config.int_or("embeddings_dim", 0) == kFaceWidth;
 }
 
-std::optional<Misfit> other_width(const Member& a, const Member& b, const CheckRequest& request) {
-  if (b.role == "image_encoder" && reads_faces(*a.part)) return std::nullopt;
+PairVerdict other_width(const Member& a, const Member& b, const CheckRequest& request) {
+  if (b.role == "image_encoder" && reads_faces(*a.part)) return {};
   const WidthRule* unanswered = nullptr;
   bool answered = false;
   for (const WidthRule* rule : rules_for(a, b.role)) {
@@ -202,43 +212,45 @@ std::optional<Misfit> other_width(const Member& a, const Member& b, const CheckR
     answered = true;
     if (own == theirs) continue;
     const std::string what = rule->what.empty() ? "" : fmt::format(" ({})", rule->what);
-    return Misfit{fmt::format("{} is {} with {} {}{}; {} is {} with {} {}", a.label, name_of(*a.part), rule->own_key, own, what,
+    return misfit(fmt::format("{} is {} with {} {}{}; {} is {} with {} {}", a.label, name_of(*a.part), rule->own_key, own, what,
                               b.label, name_of(*b.part), rule->partner_key, theirs),
-                  needed(request, *rule, own)};
+                  needed(request, *rule, own));
   }
-  if (answered || unanswered == nullptr || b.role != "image_encoder") return std::nullopt;
-  return Misfit{fmt::format("{} is {}; {} is {} and has no {}: it encodes no images", a.label, name_of(*a.part), b.label,
+  if (answered) return agree();
+  if (unanswered == nullptr || b.role != "image_encoder") return {};
+  return misfit(fmt::format("{} is {}; {} is {} and has no {}: it encodes no images", a.label, name_of(*a.part), b.label,
                             name_of(*b.part), unanswered->partner_key),
-                needed(request, *unanswered, a.part->config.int_or(unanswered->own_key, 0))};
+                needed(request, *unanswered, a.part->config.int_or(unanswered->own_key, 0)));
 }
 
 /// An adapter has one pair of projections for each cross-attention of its base, as wide as it.
-std::optional<Misfit> other_attentions(const Member& a, const Member& b, const CheckRequest& request) {
-  if (a.role != "adapter" || b.role != "base") return std::nullopt;
+PairVerdict other_attentions(const Member& a, const Member& b, const CheckRequest& request) {
+  if (a.role != "adapter" || b.role != "base") return {};
   const auto own = listed_widths(a.part->config);
   const auto theirs = cross_attention_widths(b.part->config);
-  if (own.empty() || theirs.empty() || own == theirs) return std::nullopt;
+  if (own.empty() || theirs.empty()) return {};
+  if (own == theirs) return agree();
   const std::string fits = such_as(request, *role_named("base"), [&](const Config& config) { return cross_attention_widths(config) == own; });
   if (own.size() != theirs.size()) {
-    return Misfit{fmt::format("{} is {} for {} cross-attentions; {} is {} with {}", a.label, name_of(*a.part), own.size(), b.label,
+    return misfit(fmt::format("{} is {} for {} cross-attentions; {} is {} with {}", a.label, name_of(*a.part), own.size(), b.label,
                               name_of(*b.part), theirs.size()),
-                  fmt::format("a base with {} cross-attentions{}", own.size(), fits)};
+                  fmt::format("a base with {} cross-attentions{}", own.size(), fits));
   }
   const auto at = static_cast<std::size_t>(std::mismatch(own.begin(), own.end(), theirs.begin()).first - own.begin());
-  return Misfit{fmt::format("{} is {} of width {} at its attention {}; {} is {} of width {} there", a.label, name_of(*a.part), own[at],
+  return misfit(fmt::format("{} is {} of width {} at its attention {}; {} is {} of width {} there", a.label, name_of(*a.part), own[at],
                             2 * at + 1, b.label, name_of(*b.part), theirs[at]),
-                fmt::format("a base of width {} at that attention{}", own[at], fits)};
+                fmt::format("a base of width {} at that attention{}", own[at], fits));
 }
 
 /// The first thing that keeps the two apart, whichever of them it is said of.
-std::optional<Misfit> misfit(const Member& a, const Member& b, const CheckRequest& request) {
-  if (auto found = other_role(a, b, request)) return found;
-  if (auto found = other_base(a, b)) return found;
-  for (const auto& [first, second] : {std::pair(&a, &b), std::pair(&b, &a)}) {
-    if (auto found = other_width(*first, *second, request)) return found;
-    if (auto found = other_attentions(*first, *second, request)) return found;
+PairVerdict judge(const Member& a, const Member& b, const CheckRequest& request) {
+  bool compared = false;
+  for (PairVerdict each : {other_role(a, b, request), other_base(a, b), other_width(a, b, request), other_attentions(a, b, request),
+                         other_width(b, a, request), other_attentions(b, a, request)}) {
+    if (each.misfit) return each;
+    compared |= each.compared;
   }
-  return std::nullopt;
+  return {compared, std::nullopt};
 }
 
 /// What a fitting adapter gives its base, for whoever wires the two.
@@ -251,11 +263,12 @@ std::optional<std::string> what_joins(const Member& a, const Member& b) {
                      a.part->config.int_or("cross_attention_dim", 0), attentions);
 }
 
-/// Where one side says which modules of the other it changes or joins: whether they are there.
+/// Where one side says which modules of the other it changes or joins: whether they are there. An image encoder is read, not changed.
 std::vector<Finding> changed_modules(const Part& part, const CheckRequest::Partner& partner, const std::string& label,
                                      const CheckRequest& request) {
   const std::string own = fmt::format("this {}", name_of(part));
   const std::string theirs = fmt::format("the {} of {}", name_of(*partner.part), label);
+  if (partner.role == "image_encoder" || can_play(*role_named("image_encoder"), part.config)) return {};
   if (!partner.part->updates.empty() && !request.names.empty())
     return module_findings(*partner.part, theirs, part, own, request.names);
   if (!part.updates.empty() && !partner.names.empty())
@@ -267,9 +280,13 @@ Finding misfit_finding(Misfit misfit) {
   return general_finding("TN-PAIR", FindingKind::kPair, Severity::kError, std::move(misfit.text), "needed: " + misfit.needed);
 }
 
-Finding unknown_finding(const std::string& label) {
-  return general_finding("TN-PAIR-UNKNOWN", FindingKind::kPair, Severity::kWarning,
-                         label + ": nothing is known of that file, so nothing can be said of the pair", "tenon explain TN-PAIR-UNKNOWN");
+Finding unknown_finding(std::string text) {
+  return general_finding("TN-PAIR-UNKNOWN", FindingKind::kPair, Severity::kWarning, std::move(text), "tenon explain TN-PAIR-UNKNOWN");
+}
+
+std::string nothing_compared(const Member& a, const Member& b) {
+  return fmt::format("{} is {}; {} is {}: no value of the one must agree with a value of the other, so nothing can be said of the pair",
+                     a.label, name_of(*a.part), b.label, name_of(*b.part));
 }
 
 Finding fits_finding(std::string text) {
@@ -285,19 +302,23 @@ std::vector<Finding> pair_findings(const Part& part, const CheckRequest& request
     if (partner.part == nullptr) continue;
     const std::string label = fmt::format("--with {}={}", partner.role, io::escape(partner.path, 120));
     if (partner.part->family.empty()) {
-      findings.push_back(unknown_finding(label));
+      findings.push_back(unknown_finding(label + ": nothing is known of that file, so nothing can be said of the pair"));
       continue;
     }
     const Member other{partner.role, label, partner.part};
     auto modules = changed_modules(part, partner, label, request);
     const bool misses = std::any_of(modules.begin(), modules.end(), [](const Finding& f) { return f.severity == Severity::kError; });
+    bool compared = !modules.empty();
     for (const Member& member : members) {
-      if (auto found = misfit(member, other, request)) {
-        findings.push_back(misfit_finding(std::move(*found)));
+      PairVerdict verdict = judge(member, other, request);
+      compared |= verdict.compared;
+      if (verdict.misfit) {
+        findings.push_back(misfit_finding(std::move(*verdict.misfit)));
       } else if (auto note = what_joins(member, other); !misses && (note || (note = what_joins(other, member)))) {
         findings.push_back(fits_finding(std::move(*note)));
       }
     }
+    if (!compared) findings.push_back(unknown_finding(nothing_compared(members.front(), other)));
     for (Finding& finding : modules) findings.push_back(std::move(finding));
     members.push_back(other);
   }

@@ -7,7 +7,8 @@
 
 namespace tenon {
 
-/// One finding (TN-PAIR, an error) for each partner that does not fit the part; it names both sides.
+/// One finding (TN-PAIR, an error) for each partner that does not fit the part; it names both sides. Where nothing of a partner
+/// can be held against the part or another partner, that is said too (TN-PAIR-UNKNOWN, a warning).
 [[nodiscard]] std::vector<Finding> pair_findings(const Part& part, const CheckRequest& request);
 
 }  // namespace tenon

@@ -11,7 +11,7 @@ namespace tenon::report {
 namespace {
 
 // What fits on one screen: the more parts, the less of each.
-constexpr std::size_t kShortList = 4;
+constexpr std::size_t kShortPartList = 4;
 constexpr std::size_t kShorterList = 1;
 constexpr std::size_t kMostParts = 4;
 
@@ -117,7 +117,7 @@ void append_part(std::string& out, const Part& part, std::size_t limit, const Te
 }
 
 void append_parts(std::string& out, const std::vector<Part>& parts, const TextOptions& options) {
-  const std::size_t limit = options.verbose ? SIZE_MAX : parts.size() == 1 ? kShortList : kShorterList;
+  const std::size_t limit = options.verbose ? SIZE_MAX : parts.size() == 1 ? kShortPartList : kShorterList;
   const std::size_t count = options.verbose ? parts.size() : std::min(parts.size(), kMostParts);
   for (std::size_t i = 0; i < count; ++i) append_part(out, parts[i], limit, options);
   if (count < parts.size())

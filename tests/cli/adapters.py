@@ -173,6 +173,12 @@ class Refused(Adapters):
         self.assertIn(name, cause["cause"])
         self.assertIn("down_blocks.1.attentions.0", cause["cause"])
 
+    def test_a_lora_that_the_other_naming_has_no_place_for(self):
+        code, answer = document("convert", self.write(self.faceid), "--to", "diffusers", "-o", self.out)
+        self.assertEqual((code, answer["error"]["code"]), (4, "TN-CONVERT-LAYOUT"))
+        self.assertIn('"ip_adapter.0.to_k_lora.down.weight"', answer["error"]["message"])
+        self.assertFalse(os.path.exists(self.out))
+
     def test_only_the_projector(self):
         cause, _ = self.convert_refused({n: v for n, v in numbered(self.base).items() if n.startswith("image_proj_model.")})
         self.assertIn("to_k_ip", cause["cause"])

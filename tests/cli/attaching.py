@@ -114,6 +114,22 @@ class Attaching(support.TestCase):
         self.assertIn("without its LoRA of rank 2", notes[0])
         self.assertLess(self.distance(aside), 1e-4)
 
+    def test_a_lora_that_fits_is_left_out_and_said_to_be(self):
+        lora = {}
+        for name, (_, shape, _) in read_safetensors(self.unet / "model.safetensors").items():
+            if name.endswith("attn2.to_k.weight"):
+                module = "lora_unet_" + name.removesuffix(".weight").replace(".", "_")
+                lora[f"{module}.lora_down.weight"] = ("F32", (2, shape[1]))
+                lora[f"{module}.lora_up.weight"] = ("F32", (shape[0], 2))
+                lora[f"{module}.alpha"] = ("F32", ())
+        path = self.write(lora, "lora.safetensors")
+        _, done = self.run_it(UNET / "inputs.safetensors", "--with", f"lora={path}", "--json")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        findings = {f["id"]: f for f in json.loads(done.stdout)["findings"]}
+        self.assertEqual(findings["TN-NOT-ATTACHED"]["severity"], "warning")
+        self.assertIn("lora.safetensors changes nothing", findings["TN-NOT-ATTACHED"]["message"])
+        self.assertIn("4 of the 4 modules", findings["TN-PAIR-MODULES"]["message"])
+
     def test_a_key_that_neither_has_is_refused(self):
         code, report = document("check", str(self.unet), *KNOWN, "--with", f"adapter={self.adapter}", "--set", "adapter_lora=ignore")
         self.assertEqual(code, 0, report)

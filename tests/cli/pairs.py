@@ -126,6 +126,21 @@ class Encoders(Files):
         self.assert_misfit(unet, "embeddings_dim 1280", "1664", such_as="clip/vit-h-14", adapter=adapter, image_encoder=wrong)
         self.assert_misfit(wrong, "embeddings_dim 1280", "1664", adapter=adapter, base=unet)
 
+    def test_two_that_have_nothing_in_common_are_not_called_a_pair(self):
+        faces, vit, adapter = self.file("faceid-portrait-sd15"), self.file("vit/vit_tiny_patch16_224.timm"), self.file("base-sd15")
+        for path, role, partner, identifier, words in (
+                (faces, "image_encoder", self.file(self.CLIPS["vit-h-14"]), "TN-PAIR-UNKNOWN",
+                 "this file is ip_adapter/faceid-portrait; --with image_encoder="),
+                (vit, "adapter", adapter, "TN-PAIR-MODULES", "changes nothing of this vit/vit_tiny_patch16_224: the 16 modules")):
+            answer = self.assert_fits(path, **{role: partner})
+            warning = next(f for f in answer["findings"] if f["id"] == identifier)
+            self.assertEqual(warning["severity"], "warning")
+            self.assertIn(words, warning["message"])
+        for adapter, partner in (("base-sd15", {"base": "unet/sd1.ldm"}), ("base-sd15", {"image_encoder": self.CLIPS["vit-h-14"]}),
+                                 ("photomaker/v1.official", {"base": "unet/sdxl.ldm"})):
+            answer = self.assert_fits(self.file(adapter), **{role: self.file(name) for role, name in partner.items()})
+            self.assertNotIn("TN-PAIR-UNKNOWN", {f["id"] for f in answer["findings"]})
+
     def test_an_adapter_given_as_image_encoder(self):
         adapter = self.file("base-sd15")
         self.assert_misfit(adapter, "ip_adapter/plus", "encodes no images", such_as="clip/vit-h-14", image_encoder=self.file("plus-sd15"))
@@ -144,10 +159,12 @@ class Names(Files):
              "faceid-portrait-sd15": "faceid-portrait", "faceid-portrait-sdxl-unnorm": "faceid-portrait-unnorm"}
 
     def test_a_kind_given_as_another_is_refused_and_both_are_named(self):
+        kinds = sorted(set(self.KINDS.values()))
         for name, kind in self.KINDS.items():
             path = self.folder / "ip-adapter-something-else.bin"
             shutil.copyfile(self.file(name), path)
-            for asked in sorted(set(self.KINDS.values())):
+            at = kinds.index(kind)
+            for asked in (kind, kinds[at - 1], kinds[at - 3]):
                 with self.subTest(file=name, asked=asked):
                     code, answer = self.check(str(path), "--as", f"ip_adapter/{asked}")
                     if asked == kind:

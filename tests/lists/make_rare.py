@@ -17,7 +17,8 @@ import diffusers
 import ldm
 import open_clip
 import torch
-from diffusers.models.embeddings import IPAdapterFaceIDPlusImageProjection, IPAdapterFullImageProjection
+from diffusers.models.embeddings import (IPAdapterFaceIDImageProjection, IPAdapterFaceIDPlusImageProjection,
+                                         IPAdapterFullImageProjection)
 from open_clip.model import CLIP, CustomTextCLIP
 
 DTYPES = {torch.float32: "F32", torch.int64: "I64"}
@@ -68,6 +69,9 @@ def lists():
     yield "unet-timestep-classes.diffusers", unet(**UNET, class_embed_type="timestep").state_dict(), version + "class_embed_type", "unet"
     yield ("adapter-full.diffusers", adapter(IPAdapterFullImageProjection(image_embed_dim=1280, cross_attention_dim=768)),
            version + "IPAdapterFullImageProjection", "ip_adapter")
+    yield ("adapter-face.diffusers",
+           adapter(IPAdapterFaceIDImageProjection(image_embed_dim=512, cross_attention_dim=768, mult=2, num_tokens=16)),
+           version + "IPAdapterFaceIDImageProjection", "ip_adapter")
     yield ("adapter-face-plus.diffusers",
            adapter(IPAdapterFaceIDPlusImageProjection(embed_dims=768, output_dims=768, hidden_dims=1280, id_embeddings_dim=512,
                                                       heads=12, depth=4)),

@@ -26,7 +26,7 @@ std::string write_all(int descriptor, std::string_view text) {
 
 void keep_standard_streams() {
   for (int descriptor = 0; descriptor <= 2; ++descriptor) {
-    if (fcntl(descriptor, F_GETFD) == -1) static_cast<void>(open("/dev/null", O_RDONLY));
+    if (fcntl(descriptor, F_GETFD) == -1) static_cast<void>(::open("/dev/null", O_RDONLY));
   }
   // A reader that goes away (`| head`) shows as a failed write, like every other reason.
   std::signal(SIGPIPE, SIG_IGN);

@@ -156,7 +156,7 @@ INSTANTIATE_TEST_SUITE_P(Goldens, RoundTrip, ::testing::ValuesIn(goldens()), [](
 /// The adapters of the published sizes: only those have attentions with a number in every layout.
 std::vector<std::shared_ptr<const Checkpoint>> published_adapters() {
   std::vector<std::shared_ptr<const Checkpoint>> lists;
-  for (const char* name : {"base-sd15", "full-sd15", "plus-sd15"}) {
+  for (const char* name : {"base-sd15", "full-sd15", "plus-sd15", "faceid-portrait-sd15", "faceid-portrait-sdxl"}) {
     lists.push_back(test::make_checkpoint(test::read_list("ip_adapter/" + std::string(name) + ".published.tsv")));
   }
   return lists;

@@ -11,7 +11,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-Derivation derive_nothing(const DeriveInput&) { return {}; }
+Derivation derive_no_config(const DeriveInput&) { return {}; }
 
 constexpr std::string_view kSound = R"(tenon_tables: 1
 family: toy
@@ -39,7 +39,7 @@ Error load_with(std::string_view from, std::string_view to) {
     if (at == std::string::npos) ADD_FAILURE() << "the sound table has no " << from;
     text.replace(at, from.size(), to);
   }
-  const FamilyTables family{.name = "toy", .yaml = text, .derive = derive_nothing};
+  const FamilyTables family{.name = "toy", .yaml = text, .derive = derive_no_config};
   TablesOptions options;
   options.families = {};
   options.extra = {family};
@@ -111,6 +111,8 @@ INSTANTIATE_TEST_SUITE_P(
         Broken{"WildcardInRow", "\"blocks.{i}.q\", ", "\"blocks.{i}.**\", ", "TN-TABLE-PATTERN", ":13:10:"},
         Broken{"RootWithoutDot", "  plain:\n", "  plain:\n    roots: [\"model\"]\n", "TN-TABLE-ROOT", ":10:13:"},
         Broken{"SpellingThatNeverHolds", "  plain:\n", "  plain:\n    spellings: {s: {x: {all: [a], none: [a]}}}\n", "TN-TABLE-SPELLING", ":10:21:"},
+        Broken{"SpellingOfASizeThatNeverHolds", "  plain:\n",
+               "  plain:\n    spellings: {s: {x: {all: [{name: a, shape: [_, 2]}], none: [{name: a, shape: [_, 2]}]}}}\n", "TN-TABLE-SPELLING", ":10:21:"},
         Broken{"BadRead", "own: plain", "own: plain\nreads: {depth: size(a)}", "TN-TABLE-READ", ":4:16:"},
         Broken{"VariantColumns", "own: plain", "own: plain\nvariants: {match: [a, b], list: {one: [1]}}", "TN-TABLE-VARIANT", ":4:34:"},
         Broken{"ConfigType", "own: plain", "own: plain\nconfig: {depth: {type: number}}", "TN-TABLE-CONFIG", ":4:10:"},
@@ -141,9 +143,19 @@ TEST(TableRules, AFamilyWithoutCodeMustBeDeclined) {
   EXPECT_EQ(tables.error().code, "TN-TABLE-FAMILY");
 }
 
+TEST(TableRules, ASpellingMayExcludeASizeOfWhatItAsksFor) {
+  std::string yaml(kSound);
+  yaml.insert(yaml.find("  plain:\n") + 9, "    spellings: {s: {x: {all: [a], none: [{name: a, shape: [_, 2]}]}}}\n");
+  const std::vector<FamilyTables> families = {{.name = "toy", .yaml = yaml, .derive = derive_no_config}};
+  TablesOptions options;
+  options.families = families;
+  const auto tables = load_tables(options);
+  EXPECT_TRUE(tables) << tables.error().message;
+}
+
 TEST(TableRules, AFolderOverridesTablesByNameAndIsProved) {
   const test::TempDir folder;
-  const FamilyTables family{.name = "toy", .yaml = kSound, .derive = derive_nothing};
+  const FamilyTables family{.name = "toy", .yaml = kSound, .derive = derive_no_config};
   const std::vector<FamilyTables> families = {family};
   TablesOptions options;
   options.families = families;

@@ -14,14 +14,14 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::UnorderedElementsAre;
 
-constexpr std::string_view kList = "vit/vit_tiny_patch16_224.timm.tsv";
+constexpr std::string_view kWrappedList = "vit/vit_tiny_patch16_224.timm.tsv";
 
 std::vector<test::Placeholder> joined(std::vector<test::Placeholder> a, const std::vector<test::Placeholder>& b) {
   a.insert(a.end(), b.begin(), b.end());
   return a;
 }
 
-Identity identify_or_fail(const std::vector<test::Placeholder>& tensors, const IdentifyRequest& request = {}) {
+Identity identify_wrapped(const std::vector<test::Placeholder>& tensors, const IdentifyRequest& request = {}) {
   auto identity = identify(*test::make_checkpoint(tensors), *builtin_tables(), request);
   if (!identity) ADD_FAILURE() << identity.error().message;
   return identity.value_or(Identity{});
@@ -36,8 +36,8 @@ std::vector<std::string> part_names(const Identity& identity) {
 class OneWrapper : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(OneWrapper, IsStrippedAndReported) {
-  const auto tensors = test::read_list(kList, GetParam());
-  const auto identity = identify_or_fail(tensors);
+  const auto tensors = test::read_list(kWrappedList, GetParam());
+  const auto identity = identify_wrapped(tensors);
   ASSERT_EQ(identity.parts.size(), 1U);
   EXPECT_EQ(identity.parts[0].part, "model");
   EXPECT_EQ(identity.parts[0].prefix, GetParam());
@@ -53,7 +53,7 @@ INSTANTIATE_TEST_SUITE_P(Nested,
                                            "teacher.backbone.", "somebody.elses.wrapper."));
 
 TEST(Wrappers, MixedNamesAreOnePartWithAllPrefixes) {
-  auto tensors = test::read_list(kList);
+  auto tensors = test::read_list(kWrappedList);
   int bare = 0;
   for (auto& tensor : tensors) {
     if (tensor.name.starts_with("head.")) {
@@ -63,7 +63,7 @@ TEST(Wrappers, MixedNamesAreOnePartWithAllPrefixes) {
     }
   }
   ASSERT_EQ(bare, 2);
-  const auto identity = identify_or_fail(tensors);
+  const auto identity = identify_wrapped(tensors);
   ASSERT_EQ(identity.parts.size(), 1U);
   EXPECT_EQ(identity.parts[0].prefix, "module.");
   EXPECT_THAT(identity.parts[0].prefixes, ElementsAre("module.", ""));
@@ -71,20 +71,20 @@ TEST(Wrappers, MixedNamesAreOnePartWithAllPrefixes) {
 }
 
 TEST(Wrappers, HalfTheBlocksBehindAWrapperAreStillOnePart) {
-  auto tensors = test::read_list(kList);
+  auto tensors = test::read_list(kWrappedList);
   for (auto& tensor : tensors) {
     if (tensor.name.starts_with("blocks.1") || tensor.name.starts_with("blocks.2")) tensor.name = "_orig_mod." + tensor.name;
   }
-  const auto identity = identify_or_fail(tensors);
+  const auto identity = identify_wrapped(tensors);
   ASSERT_EQ(identity.parts.size(), 1U);
   EXPECT_THAT(identity.parts[0].prefixes, ElementsAre("", "_orig_mod."));
   EXPECT_EQ(identity.parts[0].variant, "vit_tiny_patch16_224");
 }
 
 TEST(Wrappers, ATensorWithAndWithoutItsWrapperIsADuplicate) {
-  auto tensors = test::read_list(kList, "module.");
+  auto tensors = test::read_list(kWrappedList, "module.");
   tensors.push_back({"head.bias", {1000}});
-  const auto identity = identify_or_fail(tensors);
+  const auto identity = identify_wrapped(tensors);
   ASSERT_EQ(identity.parts.size(), 1U);
   const auto mapped = map_part(*test::make_checkpoint(tensors), identity.parts[0]);
   ASSERT_EQ(mapped.problems.size(), 1U);
@@ -94,10 +94,10 @@ TEST(Wrappers, ATensorWithAndWithoutItsWrapperIsADuplicate) {
 
 TEST(Wrappers, ATensorBehindTwoWrappersIsADuplicate) {
   for (const char* twice : {"module.module.norm.weight", "backbone.norm.weight"}) {
-    auto tensors = test::read_list(kList, "module.");
+    auto tensors = test::read_list(kWrappedList, "module.");
     tensors.push_back({twice, {192}});
     const auto checkpoint = test::make_checkpoint(tensors);
-    const auto identity = identify_or_fail(tensors);
+    const auto identity = identify_wrapped(tensors);
     ASSERT_EQ(identity.parts.size(), 1U);
     const auto mapped = map_part(*checkpoint, identity.parts[0]);
     ASSERT_EQ(mapped.problems.size(), 1U) << twice;
@@ -108,21 +108,21 @@ TEST(Wrappers, ATensorBehindTwoWrappersIsADuplicate) {
 }
 
 TEST(Wrappers, AveragedWeightsAreAPartOfTheirOwn) {
-  const auto identity = identify_or_fail(joined(test::read_list(kList, "state_dict."), test::read_list(kList, "state_dict_ema.")));
+  const auto identity = identify_wrapped(joined(test::read_list(kWrappedList, "state_dict."), test::read_list(kWrappedList, "state_dict_ema.")));
   EXPECT_THAT(part_names(identity), UnorderedElementsAre("model", "ema"));
 }
 
 TEST(Wrappers, StudentAndTeacherAreTwoParts) {
-  const auto identity = identify_or_fail(joined(test::read_list(kList, "student.backbone."), test::read_list(kList, "teacher.backbone.")));
+  const auto identity = identify_wrapped(joined(test::read_list(kWrappedList, "student.backbone."), test::read_list(kWrappedList, "teacher.backbone.")));
   EXPECT_THAT(part_names(identity), UnorderedElementsAre("student", "teacher"));
   EXPECT_EQ(identity.parts[0].prefix, "student.backbone.");
 }
 
 TEST(Wrappers, AveragedWeightsMayMissABlockOnlyInTheirOwnPart) {
-  auto averaged = test::read_list(kList, "model_ema.");
+  auto averaged = test::read_list(kWrappedList, "model_ema.");
   std::erase_if(averaged, [](const auto& tensor) { return tensor.name.starts_with("model_ema.blocks.3."); });
-  const auto tensors = joined(test::read_list(kList, "model."), averaged);
-  const auto identity = identify_or_fail(tensors);
+  const auto tensors = joined(test::read_list(kWrappedList, "model."), averaged);
+  const auto identity = identify_wrapped(tensors);
   ASSERT_THAT(part_names(identity), UnorderedElementsAre("model", "ema"));
   for (const Part& part : identity.parts) {
     EXPECT_EQ(part.prefix, part.part == "ema" ? "model_ema." : "model.");
@@ -132,32 +132,32 @@ TEST(Wrappers, AveragedWeightsMayMissABlockOnlyInTheirOwnPart) {
 
 // What Lightning's trainer saves: the module's attribute before every name, the optimizer's moments by parameter.
 TEST(Wrappers, ACheckpointOfLightningIsRead) {
-  auto tensors = test::read_list(kList, "state_dict.net.");
+  auto tensors = test::read_list(kWrappedList, "state_dict.net.");
   for (int i = 0; i < 4; ++i) {
     const auto at = "optimizer_states.0.state." + std::to_string(i) + ".";
     for (const char* moment : {"exp_avg", "exp_avg_sq"}) tensors.push_back({at + moment, {192}});
     tensors.push_back({at + "step", {}});
   }
   tensors.push_back({"state_dict.train_accuracy.total", {}, DType::kI64});
-  const auto identity = identify_or_fail(tensors);
+  const auto identity = identify_wrapped(tensors);
   ASSERT_FALSE(identity.parts.empty());
   const auto model = std::find_if(identity.parts.begin(), identity.parts.end(), [](const Part& part) { return part.buildable; });
   ASSERT_NE(model, identity.parts.end());
   EXPECT_EQ(model->prefix, "state_dict.net.");
   EXPECT_EQ(model->variant, "vit_tiny_patch16_224");
   const auto mapped = map_part(*test::make_checkpoint(tensors), *model);
-  EXPECT_EQ(mapped.tensors.size(), test::read_list(kList).size());
+  EXPECT_EQ(mapped.tensors.size(), test::read_list(kWrappedList).size());
   EXPECT_LE(mapped.unexpected.size(), 1U);  // the metric, where no part of its own takes it
 }
 
 TEST(Wrappers, AnOptimizerIsNamedAndDoesNotDisturb) {
-  auto tensors = test::read_list(kList, "state_dict.module.");
+  auto tensors = test::read_list(kWrappedList, "state_dict.module.");
   for (int i = 0; i < 4; ++i) {
     const auto at = "optimizer.state." + std::to_string(i) + ".";
     for (const char* moment : {"exp_avg", "exp_avg_sq"}) tensors.push_back({at + moment, {192}});
     tensors.push_back({at + "step", {}});
   }
-  const auto identity = identify_or_fail(tensors);
+  const auto identity = identify_wrapped(tensors);
   EXPECT_THAT(part_names(identity), UnorderedElementsAre("model", "optimizer"));
   for (const Part& part : identity.parts) {
     if (part.part != "optimizer") continue;
@@ -168,9 +168,9 @@ TEST(Wrappers, AnOptimizerIsNamedAndDoesNotDisturb) {
 }
 
 TEST(Wrappers, CountersOfTheTrainingAreHarmless) {
-  auto tensors = test::read_list(kList, "state_dict.");
+  auto tensors = test::read_list(kWrappedList, "state_dict.");
   tensors.push_back({"global_step", {}, DType::kI64});
-  const auto identity = identify_or_fail(tensors);
+  const auto identity = identify_wrapped(tensors);
   ASSERT_EQ(identity.parts.size(), 1U);
   const auto mapped = map_part(*test::make_checkpoint(tensors), identity.parts[0]);
   EXPECT_TRUE(mapped.unexpected.empty());
@@ -179,7 +179,7 @@ TEST(Wrappers, CountersOfTheTrainingAreHarmless) {
 }
 
 TEST(Wrappers, AFolderNamesItsPart) {
-  const auto checkpoint = test::make_checkpoint(test::read_list(kList, "image_encoder."));
+  const auto checkpoint = test::make_checkpoint(test::read_list(kWrappedList, "image_encoder."));
   checkpoint->folder_parts = {"image_encoder."};
   const auto identity = identify(*checkpoint, *builtin_tables());
   ASSERT_TRUE(identity);
@@ -189,10 +189,10 @@ TEST(Wrappers, AFolderNamesItsPart) {
 // Stripping goes no further than the names of the layout: what is left over keeps the name that the file has.
 TEST(Wrappers, AStrangerBehindAWrapperKeepsItsWholeName) {
   for (const char* stranger : {"module.blocks.0.extra", "module.module.extra.weight", "backbone.extra", "extra"}) {
-    auto tensors = test::read_list(kList, "module.");
+    auto tensors = test::read_list(kWrappedList, "module.");
     tensors.push_back({stranger, {192}});
     const auto checkpoint = test::make_checkpoint(tensors);
-    const auto identity = identify_or_fail(tensors);
+    const auto identity = identify_wrapped(tensors);
     const auto vit = std::find_if(identity.parts.begin(), identity.parts.end(), [](const Part& part) { return part.buildable; });
     ASSERT_NE(vit, identity.parts.end()) << stranger;
     EXPECT_EQ(vit->prefix, "module.") << stranger;
@@ -203,7 +203,7 @@ TEST(Wrappers, AStrangerBehindAWrapperKeepsItsWholeName) {
   }
 }
 
-Derivation derive_nothing(const DeriveInput&) { return {}; }
+Derivation derive_none(const DeriveInput&) { return {}; }
 
 /// A family whose own names begin with a word that is also a wrapper.
 std::shared_ptr<const Tables> tables_with_module_called_model() {
@@ -217,7 +217,7 @@ layouts:
     rows: ["model.{i}.{wb}", scale_of_sequential]
 )";
   TablesOptions options;
-  options.extra = {FamilyTables{.name = "sequential", .yaml = kYaml, .derive = derive_nothing}};
+  options.extra = {FamilyTables{.name = "sequential", .yaml = kYaml, .derive = derive_none}};
   auto tables = load_tables(options);
   EXPECT_TRUE(tables) << (tables ? "" : tables.error().message);
   return tables.value_or(nullptr);

@@ -18,7 +18,7 @@ bool selects(std::string_view pattern, std::string_view name) {
   return parsed && parsed->matches(name);
 }
 
-std::string refusal(std::string_view text, PatternUse use) {
+std::string pattern_refusal(std::string_view text, PatternUse use) {
   auto pattern = Pattern::parse(text, use);
   return pattern ? "accepted" : pattern.error();
 }
@@ -46,24 +46,24 @@ TEST(Pattern, TakesOnlySegmentsOfAClosedSet) {
 }
 
 TEST(Pattern, RefusesAnUnknownSet) {
-  EXPECT_THAT(refusal("a.{wb}", PatternUse::kRow), ::testing::HasSubstr("no set is named \"wb\""));
+  EXPECT_THAT(pattern_refusal("a.{wb}", PatternUse::kRow), ::testing::HasSubstr("no set is named \"wb\""));
 }
 
 TEST(Pattern, RefusesEmptySegmentsAndHalfCaptures) {
-  EXPECT_NE(refusal("a..b", PatternUse::kRow), "accepted");
-  EXPECT_NE(refusal("", PatternUse::kRow), "accepted");
-  EXPECT_NE(refusal("a{i}.b", PatternUse::kRow), "accepted");
-  EXPECT_NE(refusal("${root}a", PatternUse::kRow), "accepted");
-  EXPECT_EQ(refusal("a.b", PatternUse::kRow), "accepted");
+  EXPECT_NE(pattern_refusal("a..b", PatternUse::kRow), "accepted");
+  EXPECT_NE(pattern_refusal("", PatternUse::kRow), "accepted");
+  EXPECT_NE(pattern_refusal("a{i}.b", PatternUse::kRow), "accepted");
+  EXPECT_NE(pattern_refusal("${root}a", PatternUse::kRow), "accepted");
+  EXPECT_EQ(pattern_refusal("a.b", PatternUse::kRow), "accepted");
 }
 
 TEST(Pattern, KeepsWildcardsOutOfRows) {
-  EXPECT_NE(refusal("a.**", PatternUse::kRow), "accepted");
-  EXPECT_EQ(refusal("a.**", PatternUse::kHarmless), "accepted");
-  EXPECT_NE(refusal("**.a", PatternUse::kHarmless), "accepted");
-  EXPECT_EQ(refusal("**.a", PatternUse::kSelect), "accepted");
-  EXPECT_NE(refusal("a.**.b", PatternUse::kSelect), "accepted");
-  EXPECT_NE(refusal("a*.b", PatternUse::kRow), "accepted");
+  EXPECT_NE(pattern_refusal("a.**", PatternUse::kRow), "accepted");
+  EXPECT_EQ(pattern_refusal("a.**", PatternUse::kHarmless), "accepted");
+  EXPECT_NE(pattern_refusal("**.a", PatternUse::kHarmless), "accepted");
+  EXPECT_EQ(pattern_refusal("**.a", PatternUse::kSelect), "accepted");
+  EXPECT_NE(pattern_refusal("a.**.b", PatternUse::kSelect), "accepted");
+  EXPECT_NE(pattern_refusal("a*.b", PatternUse::kRow), "accepted");
 }
 
 TEST(SelectPattern, LastRestNeedsAtLeastOneSegment) {

@@ -6,7 +6,7 @@
 namespace tenon {
 namespace {
 
-YamlError refusal(std::string_view text) {
+YamlError yaml_refusal(std::string_view text) {
   auto node = parse_yaml(text);
   EXPECT_FALSE(node) << text;
   return node ? YamlError{} : node.error();
@@ -25,27 +25,27 @@ TEST(Yaml, KeepsOrderAndPlaces) {
 }
 
 TEST(Yaml, RefusesAKeyThatStandsTwice) {
-  const YamlError error = refusal("a: 1\nb: 2\na: 3\n");
+  const YamlError error = yaml_refusal("a: 1\nb: 2\na: 3\n");
   EXPECT_EQ(error.mark.line, 3);
   EXPECT_EQ(error.mark.column, 1);
   EXPECT_THAT(error.message, ::testing::HasSubstr("\"a\" stands here twice"));
 }
 
 TEST(Yaml, RefusesAliasesAnchorsTagsAndASecondDocument) {
-  EXPECT_THAT(refusal("a: &x 1\n").message, ::testing::HasSubstr("anchors"));
-  EXPECT_THAT(refusal("a: !!python/object x\n").message, ::testing::HasSubstr("tags"));
-  EXPECT_THAT(refusal("[a, b]: 1\n").message, ::testing::HasSubstr("key"));
-  EXPECT_THAT(refusal("a: 1\n---\nb: 2\n").message, ::testing::HasSubstr("more than one document"));
+  EXPECT_THAT(yaml_refusal("a: &x 1\n").message, ::testing::HasSubstr("anchors"));
+  EXPECT_THAT(yaml_refusal("a: !!python/object x\n").message, ::testing::HasSubstr("tags"));
+  EXPECT_THAT(yaml_refusal("[a, b]: 1\n").message, ::testing::HasSubstr("key"));
+  EXPECT_THAT(yaml_refusal("a: 1\n---\nb: 2\n").message, ::testing::HasSubstr("more than one document"));
 }
 
 TEST(Yaml, SaysWhereTheSyntaxBreaks) {
-  const YamlError error = refusal("a: 1\nb: [1, 2\nc: 3\n");
+  const YamlError error = yaml_refusal("a: 1\nb: [1, 2\nc: 3\n");
   EXPECT_GE(error.mark.line, 2);
   EXPECT_FALSE(error.message.empty());
 }
 
 TEST(Yaml, SurvivesNestingWithoutEnd) {
-  refusal(std::string(100'000, '['));
+  yaml_refusal(std::string(100'000, '['));
 }
 
 }  // namespace

@@ -15,12 +15,12 @@ using test::with_id;
 using test::with_shape;
 using test::without;
 
-Decision decided(CheckCase subject, const char* preset) {
+Decision decided_by(CheckCase subject, const char* preset) {
   subject.policy = policy_preset(preset).value();
   return subject.decide();
 }
 
-const PlanStep* step_for(const Decision& decision, const std::string& target) {
+const PlanStep* step_of(const Decision& decision, const std::string& target) {
   if (!decision.plan) return nullptr;
   for (const PlanStep& step : decision.plan->steps) {
     if (step.target == target) return &step;
@@ -72,7 +72,7 @@ CheckCase asking(CheckCase subject, const char* key, Value value) {
 
 TEST(Presets, EqualListsAreAcceptedByAllWithoutAWaiver) {
   for (const char* preset : {"strict", "lenient", "hf-like", "ignore_mismatched_sizes"}) {
-    const Decision decision = decided({small_vit(), small_vit()}, preset);
+    const Decision decision = decided_by({small_vit(), small_vit()}, preset);
     EXPECT_EQ(decision.report.verdict, Verdict::kAccepted) << preset;
     EXPECT_TRUE(decision.report.findings.empty()) << preset;
     ASSERT_TRUE(decision.plan) << preset;
@@ -83,46 +83,46 @@ TEST(Presets, EqualListsAreAcceptedByAllWithoutAWaiver) {
 }
 
 TEST(Presets, StrictRefusesAMissingTensor) {
-  expect_refused(decided(missing_one(), "strict"), "TN-MISSING");
+  expect_refused(decided_by(missing_one(), "strict"), "TN-MISSING");
 }
 TEST(Presets, StrictRefusesAnUnexpectedTensor) {
-  expect_refused(decided(unexpected_one(), "strict"), "TN-UNEXPECTED");
+  expect_refused(decided_by(unexpected_one(), "strict"), "TN-UNEXPECTED");
 }
 TEST(Presets, StrictRefusesAnotherShape) {
-  expect_refused(decided(other_head(), "strict"), "TN-SHAPE");
+  expect_refused(decided_by(other_head(), "strict"), "TN-SHAPE");
 }
 TEST(Presets, StrictRefusesAnotherHeadThatWasAskedFor) {
-  expect_refused(decided(asking(other_head(), "num_classes", 10), "strict"), "TN-SHAPE");
+  expect_refused(decided_by(asking(other_head(), "num_classes", 10), "strict"), "TN-SHAPE");
 }
 
 TEST(Presets, LenientRefusesAMissingTensor) {
-  expect_refused(decided(missing_one(), "lenient"), "TN-MISSING");
+  expect_refused(decided_by(missing_one(), "lenient"), "TN-MISSING");
 }
 TEST(Presets, LenientDropsAnUnexpectedTensorAndSaysSo) {
-  expect_waived(decided(unexpected_one(), "lenient"), "TN-UNEXPECTED", Action::kDrop, "lenient");
+  expect_waived(decided_by(unexpected_one(), "lenient"), "TN-UNEXPECTED", Action::kDrop, "lenient");
 }
 TEST(Presets, LenientRefusesAnotherHeadThatNobodyAskedFor) {
-  expect_refused(decided(other_head(), "lenient"), "TN-SHAPE");
+  expect_refused(decided_by(other_head(), "lenient"), "TN-SHAPE");
 }
 TEST(Presets, LenientFillsAHeadOfTheSizeThatWasAskedFor) {
-  const Decision decision = decided(asking(other_head(), "num_classes", 10), "lenient");
+  const Decision decision = decided_by(asking(other_head(), "num_classes", 10), "lenient");
   expect_waived(decision, "TN-SHAPE", Action::kFill, "lenient");
-  const PlanStep* head = step_for(decision, "head.weight");
+  const PlanStep* head = step_of(decision, "head.weight");
   ASSERT_NE(head, nullptr);
   EXPECT_EQ(head->origin, Origin::kFilled);
   EXPECT_EQ(head->fill.kind, Fill::Kind::kModuleDefault);
   EXPECT_EQ(head->type.shape, (Shape{10, 32}));
 }
 TEST(Presets, LenientFillsAnAbsentHeadThatWasAskedFor) {
-  expect_waived(decided(asking(headless(), "num_classes", 10), "lenient"), "TN-MISSING",
+  expect_waived(decided_by(asking(headless(), "num_classes", 10), "lenient"), "TN-MISSING",
                 Action::kFill, "lenient");
 }
 TEST(Presets, LenientRefusesAnAbsentHeadThatNobodyAskedFor) {
-  expect_refused(decided(headless(), "lenient"), "TN-MISSING");
+  expect_refused(decided_by(headless(), "lenient"), "TN-MISSING");
 }
 TEST(Presets, LenientRefusesHalfAHead) {
   CheckCase subject(without(small_vit(), "head.bias"), small_vit());
-  expect_refused(decided(asking(subject, "num_classes", 10), "lenient"), "TN-MISSING");
+  expect_refused(decided_by(asking(subject, "num_classes", 10), "lenient"), "TN-MISSING");
 }
 TEST(Presets, AHeadChangeLeavesATypoElsewhereFatal) {
   CheckCase subject = other_head();
@@ -131,14 +131,14 @@ TEST(Presets, AHeadChangeLeavesATypoElsewhereFatal) {
                    "blocks.0.attn.qkv.weight"),
            {"blocks.0.attn.qvk.weight", {96, 32}}),
       small_vit());
-  const Decision decision = decided(asking(subject, "num_classes", 10), "lenient");
+  const Decision decision = decided_by(asking(subject, "num_classes", 10), "lenient");
   expect_refused(decision, "TN-MISSING");
   EXPECT_EQ(with_id(decision.report, "TN-MISSING")[0].did_you_mean, "blocks.0.attn.qvk.weight");
 }
 TEST(Presets, LenientResizesAPositionTableToTheSizeThatWasAskedFor) {
-  const Decision decision = decided(asking(other_resolution(), "img_size", 16), "lenient");
+  const Decision decision = decided_by(asking(other_resolution(), "img_size", 16), "lenient");
   expect_waived(decision, "TN-SHAPE", Action::kResize, "lenient");
-  const PlanStep* table = step_for(decision, "pos_embed");
+  const PlanStep* table = step_of(decision, "pos_embed");
   ASSERT_NE(table, nullptr);
   EXPECT_EQ(table->expr.op, OpKind::kResize);
   EXPECT_EQ(table->expr.args, (std::vector<std::int64_t>{1, 7, 7, 4, 4}));
@@ -146,67 +146,67 @@ TEST(Presets, LenientResizesAPositionTableToTheSizeThatWasAskedFor) {
   EXPECT_EQ(table->origin, Origin::kFile);
 }
 TEST(Presets, LenientRefusesAnotherResolutionThatNobodyAskedFor) {
-  expect_refused(decided(other_resolution(), "lenient"), "TN-SHAPE");
+  expect_refused(decided_by(other_resolution(), "lenient"), "TN-SHAPE");
 }
 TEST(Presets, LenientRefusesATableThatIsNoSquareGrid) {
   CheckCase subject(with_shape(small_vit(), "pos_embed", {1, 49, 32}), small_vit());
-  expect_refused(decided(asking(subject, "img_size", 16), "lenient"), "TN-SHAPE");
+  expect_refused(decided_by(asking(subject, "img_size", 16), "lenient"), "TN-SHAPE");
 }
 TEST(Presets, LenientAdaptsTheChannelsThatWereAskedFor) {
-  const Decision decision = decided(asking(other_channels(), "in_chans", 3), "lenient");
+  const Decision decision = decided_by(asking(other_channels(), "in_chans", 3), "lenient");
   expect_waived(decision, "TN-SHAPE", Action::kInflate, "lenient");
-  EXPECT_EQ(step_for(decision, "patch_embed.proj.weight")->type.shape, (Shape{32, 3, 4, 4}));
+  EXPECT_EQ(step_of(decision, "patch_embed.proj.weight")->type.shape, (Shape{32, 3, 4, 4}));
 }
 TEST(Presets, LenientRefusesOtherChannelsThatNobodyAskedFor) {
-  expect_refused(decided(other_channels(), "lenient"), "TN-SHAPE");
+  expect_refused(decided_by(other_channels(), "lenient"), "TN-SHAPE");
 }
 TEST(Presets, LenientRefusesAnotherWidthOfALayer) {
   CheckCase subject(with_shape(small_vit(), "blocks.0.attn.qkv.weight", {96, 31}), small_vit());
-  expect_refused(decided(asking(subject, "img_size", 16), "lenient"), "TN-SHAPE");
+  expect_refused(decided_by(asking(subject, "img_size", 16), "lenient"), "TN-SHAPE");
 }
 
 TEST(Presets, HfLikeFillsAMissingTensor) {
-  const Decision decision = decided(missing_one(), "hf-like");
+  const Decision decision = decided_by(missing_one(), "hf-like");
   expect_waived(decision, "TN-MISSING", Action::kFill, "hf-like");
-  EXPECT_EQ(step_for(decision, "blocks.1.attn.qkv.bias")->fill.kind, Fill::Kind::kModuleDefault);
+  EXPECT_EQ(step_of(decision, "blocks.1.attn.qkv.bias")->fill.kind, Fill::Kind::kModuleDefault);
 }
 TEST(Presets, HfLikeDropsAnUnexpectedTensor) {
-  expect_waived(decided(unexpected_one(), "hf-like"), "TN-UNEXPECTED", Action::kDrop, "hf-like");
+  expect_waived(decided_by(unexpected_one(), "hf-like"), "TN-UNEXPECTED", Action::kDrop, "hf-like");
 }
 TEST(Presets, HfLikeRefusesAnotherShape) {
-  expect_refused(decided(asking(other_head(), "num_classes", 10), "hf-like"), "TN-SHAPE");
+  expect_refused(decided_by(asking(other_head(), "num_classes", 10), "hf-like"), "TN-SHAPE");
 }
 
 TEST(Presets, IgnoreMismatchedSizesFillsAMissingTensor) {
-  expect_waived(decided(missing_one(), "ignore_mismatched_sizes"), "TN-MISSING", Action::kFill,
+  expect_waived(decided_by(missing_one(), "ignore_mismatched_sizes"), "TN-MISSING", Action::kFill,
                 "ignore_mismatched_sizes");
 }
 TEST(Presets, IgnoreMismatchedSizesDropsAnUnexpectedTensor) {
-  expect_waived(decided(unexpected_one(), "ignore_mismatched_sizes"), "TN-UNEXPECTED",
+  expect_waived(decided_by(unexpected_one(), "ignore_mismatched_sizes"), "TN-UNEXPECTED",
                 Action::kDrop, "ignore_mismatched_sizes");
 }
 TEST(Presets, IgnoreMismatchedSizesFillsAnotherShape) {
-  const Decision decision = decided(other_head(), "ignore_mismatched_sizes");
+  const Decision decision = decided_by(other_head(), "ignore_mismatched_sizes");
   expect_waived(decision, "TN-SHAPE", Action::kFill, "ignore_mismatched_sizes");
-  EXPECT_EQ(step_for(decision, "head.bias")->origin, Origin::kFilled);
+  EXPECT_EQ(step_of(decision, "head.bias")->origin, Origin::kFilled);
 }
 
 TEST(Presets, NoneAcceptsUnderHalfOfTheElements) {
   std::vector<Named> file;
   for (const Named& named : small_vit()) file.push_back({named.name, {1}});
   for (const char* preset : {"strict", "lenient", "hf-like", "ignore_mismatched_sizes"}) {
-    expect_refused(decided({file, small_vit()}, preset), "TN-COVERAGE");
+    expect_refused(decided_by({file, small_vit()}, preset), "TN-COVERAGE");
   }
 }
 TEST(Presets, JustHalfOfTheElementsIsEnough) {
-  EXPECT_EQ(decided({{{"a", {8}}}, {{"a", {8}}, {"b", {8}}}}, "hf-like").report.verdict,
+  EXPECT_EQ(decided_by({{{"a", {8}}}, {{"a", {8}}, {"b", {8}}}}, "hf-like").report.verdict,
             Verdict::kAcceptedWithWaivers);
-  expect_refused(decided({{{"a", {8}}}, {{"a", {8}}, {"b", {9}}}}, "hf-like"), "TN-COVERAGE");
+  expect_refused(decided_by({{{"a", {8}}}, {{"a", {8}}, {"b", {9}}}}, "hf-like"), "TN-COVERAGE");
 }
 TEST(Presets, NoneTakesAnotherKindOfNumbers) {
   const CheckCase subject({{"steps", {1}}, {"w", {9}}}, {{"steps", {1}, DType::kI64}, {"w", {9}}});
   for (const char* preset : {"strict", "lenient", "hf-like", "ignore_mismatched_sizes"}) {
-    expect_refused(decided(subject, preset), "TN-DTYPE");
+    expect_refused(decided_by(subject, preset), "TN-DTYPE");
   }
 }
 TEST(Presets, AnUnknownNameIsWrongUsageThatListsTheNames) {

@@ -346,7 +346,7 @@ TEST(Scales, EightBitWeightsWithoutScalesAreTakenAsTheyAre) {
 }
 
 CheckRequest::Partner partner(const char* role, const Part& part) {
-  return {role, "partner.safetensors", nullptr, &part};
+  return {.role = role, .path = "partner.safetensors", .checkpoint = nullptr, .part = &part, .names = {}};
 }
 
 TEST(Pairs, APartForAnotherBaseIsRefused) {
