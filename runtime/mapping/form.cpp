@@ -156,7 +156,9 @@ bool when_holds(const std::vector<std::pair<std::string, std::string>>& when,
                 YamlMark mark,
                 TableFaults& faults) {
   bool holds = true;
-  for (const auto& [group_name, wanted] : when) {
+  for (const auto& entry : when) {
+    const std::string& group_name = entry.first;  // clang cannot capture a structured binding
+    const std::string& wanted = entry.second;
     const auto group = std::find_if(layout.groups.begin(), layout.groups.end(), [&](const SpellingGroup& g) { return g.name == group_name; });
     const bool known = group != layout.groups.end() &&
                        std::any_of(group->alternatives.begin(), group->alternatives.end(), [&](const Alternative& a) { return a.name == wanted; });

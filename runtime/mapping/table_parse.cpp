@@ -81,7 +81,7 @@ std::vector<Mark> parse_marks(const YamlNode* node, const FamilyTable& family, T
       for (const YamlEntry& entry : set->entries) mark.set.emplace_back(entry.key, entry.value.to_value());
     }
     for (const auto& [key, value] : mark.set) {
-      const bool known = std::any_of(family.config.begin(), family.config.end(), [&](const ConfigKey& k) { return k.name == key; });
+      const bool known = std::any_of(family.config.begin(), family.config.end(), [&wanted = key](const ConfigKey& k) { return k.name == wanted; });
       if (!known) faults.add(item.mark, "TN-TABLE-MARK", fmt::format("\"{}\" is no config key", key));
     }
     const auto& lines = family.variants.lines;

@@ -93,14 +93,18 @@ Failure is_input(const char* option, const std::string& path) {
   return usage(fmt::format("{} {} is also an input; the output must be another file", option, io::quoted(path)));
 }
 
+std::string parent_of(const std::string& path) {
+  const fs::path folder = fs::path(path).parent_path();
+  return folder.empty() ? "." : folder.string();
+}
+
 Result<void> check_output(const char* option, const std::string& path, const std::vector<std::string>& inputs) {
   for (const std::string& input : inputs) {
     if (!input.empty() && io::same_file(path, input)) return is_input(option, path);
   }
   if (path.empty()) return unwritable(option, "an empty path");
   if (is_directory(path)) return unwritable(path, "a directory");
-  const fs::path folder = fs::path(path).parent_path();
-  const std::string parent = folder.empty() ? "." : folder.string();
+  const std::string parent = parent_of(path);
   if (!is_directory(parent)) return unwritable(path, "no such folder");
   if (access(parent.c_str(), W_OK) != 0) return unwritable(path, "the folder is not writable");
   return {};
@@ -111,6 +115,10 @@ std::vector<std::string> input_paths(const Options& options) {
                                     split_argument(options.against).path};
   for (const std::string& checkpoint : options.checkpoints) paths.push_back(split_argument(checkpoint).path);
   for (const auto& partner : options.model.with) paths.push_back(split_argument(partner.second).path);
+  std::error_code ignored;
+  for (fs::directory_iterator at(options.model.tables, ignored), end; !ignored && at != end; at.increment(ignored)) {
+    paths.push_back(at->path().string());
+  }
   return paths;
 }
 
@@ -155,13 +163,36 @@ Result<void> check_files(const Options& options) {
   return {};
 }
 
+/// An index lies beside the shards that it names, that of a pipeline in the pipeline's folder.
+bool is_index_of(const Checkpoint& checkpoint, const std::string& path) {
+  if (!path.ends_with("index.json") || checkpoint.container != Container::kDirectory) return false;
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) return false;
+  const std::string folder = parent_of(path);
+  return io::same_file(folder, checkpoint.path) ||
+         std::any_of(checkpoint.files.begin(), checkpoint.files.end(),
+                     [&folder](const CheckpointFile& file) { return io::same_file(folder, parent_of(file.path)); });
+}
+
+bool was_read(const Checkpoint& checkpoint, const std::string& path) {
+  const auto is_path = [&path](const auto& file) { return io::same_file(file.path, path); };
+  return std::any_of(checkpoint.files.begin(), checkpoint.files.end(), is_path) ||
+         std::any_of(checkpoint.configs.begin(), checkpoint.configs.end(), is_path) || is_index_of(checkpoint, path);
+}
+
+std::vector<std::string> checkpoint_paths(const Options& options) {
+  std::vector<std::string> paths = options.checkpoints;
+  if (!options.against.empty()) paths.push_back(options.against);
+  for (const auto& partner : options.model.with) paths.push_back(partner.second);
+  return paths;
+}
+
 }  // namespace
 
-Result<void> refuse_overwriting(const char* option, const std::string& output, const std::string& checkpoint) {
-  const auto opened = open_checkpoint(split_argument(checkpoint).path);
-  if (!opened) return tl::unexpected(opened.error());
-  for (const CheckpointFile& file : (*opened)->files) {
-    if (io::same_file(file.path, output)) return is_input(option, output);
+Result<void> refuse_overwriting(const char* option, const std::string& output, const Options& options) {
+  for (const std::string& path : checkpoint_paths(options)) {
+    const auto opened = open_checkpoint(split_argument(path).path);
+    if (opened && was_read(**opened, output)) return is_input(option, output);
   }
   return {};
 }

@@ -152,7 +152,7 @@ Result<void> write(const Options& options, const Planned& planned, const Output&
 Result<LoadReport> perform(const Options& options) {
   auto request = load_options(options);
   if (!request) return tl::unexpected(request.error());
-  if (auto ok = refuse_overwriting("-o", options.output, options.checkpoints.front()); !ok) {
+  if (auto ok = refuse_overwriting("-o", options.output, options); !ok) {
     return tl::unexpected(ok.error());
   }
   request->forward = false;

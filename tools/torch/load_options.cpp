@@ -26,7 +26,7 @@ IoMode io_mode(Io io) {
 Result<LoadOptions> load_options(const Options& options) {
   const ModelOptions& model = options.model;
   if (options.html) {
-    if (auto ok = refuse_overwriting("--html", *options.html, options.checkpoints.front()); !ok) return tl::unexpected(ok.error());
+    if (auto ok = refuse_overwriting("--html", *options.html, options); !ok) return tl::unexpected(ok.error());
   }
   LoadOptions load;
   auto policy = policy_option(model.policy);

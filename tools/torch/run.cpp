@@ -62,7 +62,7 @@ Result<NamedTensors> forward(const Loaded<torch::nn::Module>& loaded, const Name
 Result<LoadReport> perform(const Options& options) {
   auto request = load_options(options);
   if (!request) return tl::unexpected(request.error());
-  if (auto ok = refuse_overwriting("--outputs", options.outputs, options.checkpoints.front()); !ok) return tl::unexpected(ok.error());
+  if (auto ok = refuse_overwriting("--outputs", options.outputs, options); !ok) return tl::unexpected(ok.error());
   auto inputs = read_inputs(options.inputs);
   if (!inputs) return tl::unexpected(inputs.error());
   if (!options.model.dtype) {
