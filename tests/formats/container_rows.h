@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -14,6 +15,10 @@
 #include "runtime/formats/container.h"
 
 namespace tenon::test {
+
+inline constexpr ErrorKind kLimit = ErrorKind::kLimit;
+inline constexpr ErrorKind kUnsafe = ErrorKind::kUnsafe;
+inline constexpr ErrorKind kUnsupported = ErrorKind::kUnsupported;
 
 /// Bytes that copies of a row share: a test program holds every row several times before it runs one, and some are large.
 class SharedBytes {
@@ -34,6 +39,13 @@ struct ContainerRow {
   ErrorKind kind = ErrorKind::kMalformed;
   Limits limits = {};
 };
+
+inline std::string repeated(std::string_view text, std::size_t count) {
+  std::string out;
+  out.reserve(text.size() * count);
+  for (std::size_t i = 0; i < count; ++i) out += text;
+  return out;
+}
 
 inline void PrintTo(const ContainerRow& row, std::ostream* out) { *out << row.id; }
 

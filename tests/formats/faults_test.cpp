@@ -261,20 +261,14 @@ void expect_pickle_bound(const std::string& value, bool accepted) {
   EXPECT_LE(peak_of(test::torch_zip(program), accepted), 32 * program.size() + 2 * kFree + program.size());
 }
 
-std::string repeated(std::string_view text, std::size_t count) {
-  std::string out;
-  for (std::size_t i = 0; i < count; ++i) out += text;
-  return out;
-}
-
 TEST(Memory, G4_APickleTakesAtMost32TimesItsBytes) {
-  expect_pickle_bound(repeated("]0", 1'000'000) + "}", true);
-  expect_pickle_bound("]" + repeated("]a", 1'000'000), false);
-  expect_pickle_bound(")" + repeated("\x85", 1'000'000), false);
-  expect_pickle_bound("]" + repeated("}a", 1'000'000), false);
-  expect_pickle_bound("]" + repeated("K\1a", 500'000), true);
-  expect_pickle_bound("}" + repeated("\x94", 1'000'000), true);
-  expect_pickle_bound(repeated("(", 900'000), false);
+  expect_pickle_bound(test::repeated("]0", 1'000'000) + "}", true);
+  expect_pickle_bound("]" + test::repeated("]a", 1'000'000), false);
+  expect_pickle_bound(")" + test::repeated("\x85", 1'000'000), false);
+  expect_pickle_bound("]" + test::repeated("}a", 1'000'000), false);
+  expect_pickle_bound("]" + test::repeated("K\1a", 500'000), true);
+  expect_pickle_bound("}" + test::repeated("\x94", 1'000'000), true);
+  expect_pickle_bound(test::repeated("(", 900'000), false);
 }
 
 }  // namespace

@@ -51,13 +51,6 @@ TEST(FullSize, ZP_57_ADirectoryOf257Mebibytes) {
   expect_limit(open_archive(1'000, std::uint64_t{257} << 20), "ZP-DIRECTORY-LIMIT", "269484032 bytes");
 }
 
-std::string repeated(const std::string& text, std::size_t count) {
-  std::string out;
-  out.reserve(text.size() * count);
-  for (std::size_t i = 0; i < count; ++i) out += text;
-  return out;
-}
-
 TEST(FullSize, PK_21_EightMillionMemoEntriesAndOne) {
   EXPECT_TRUE(open_bytes(torch_zip(program("}" + repeated("\x94", 8'000'000)))));
   expect_limit(open_bytes(torch_zip(program("}" + repeated("\x94", 8'000'001)))), "PK-MEMO-LIMIT", "more than 8000000 memo entries");

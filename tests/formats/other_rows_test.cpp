@@ -13,8 +13,6 @@ namespace {
 
 using namespace std::string_literals;
 
-const ErrorKind kUnsupported = ErrorKind::kUnsupported;
-
 /// A legacy stream, piece by piece.
 struct Legacy {
   std::string magic = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
@@ -40,7 +38,7 @@ std::string legacy(Change change) {
   return file.bytes();
 }
 
-std::vector<ContainerRow> rows() {
+std::vector<ContainerRow> other_rows() {
   return {
     {"LG_02_bit", legacy([](Legacy& l) { l.magic[5] ^= 1; }), "LG-MAGIC", "at byte 0: the first pickle is another number"},
     {"LG_02_length", legacy([](Legacy& l) { l.magic = program(num64(7)); }), "LG-MAGIC", "another number"},
@@ -86,7 +84,7 @@ std::vector<ContainerRow> rows() {
 
 class OtherRows : public ContainerRows {};
 TEST_P(OtherRows, HasItsVerdict) { expect_row(GetParam(), Legacy().bytes()); }
-INSTANTIATE_TEST_SUITE_P(LG_TS, OtherRows, testing::ValuesIn(rows()), row_name);
+INSTANTIATE_TEST_SUITE_P(LG_TS, OtherRows, testing::ValuesIn(other_rows()), row_name);
 
 TEST(LegacyStream, EveryPrefixIsRefused) {
   const std::string valid = Legacy().bytes();

@@ -14,10 +14,6 @@ namespace {
 
 using namespace std::string_literals;
 
-const ErrorKind kLimit = ErrorKind::kLimit;
-const ErrorKind kUnsupported = ErrorKind::kUnsupported;
-const ErrorKind kUnsafe = ErrorKind::kUnsafe;
-
 /// An archive whose data.pkl is exactly this.
 std::string raw(const std::string& pickle) { return torch_zip(pickle); }
 /// {"w": tensor, "x": value}: the case beside sound weights.
@@ -32,11 +28,6 @@ std::string view(const std::string& offset, const std::string& size, const std::
 }
 std::string counted(const std::string& count) { return weight(tensor(storage("0", count), num(0), ints({2}), ints({1}))); }
 std::string keyed(const std::string& key) { return weight(tensor(storage(key, num(4)), num(0), ints({2}), ints({1}))); }
-std::string repeated(std::string_view text, std::size_t count) {
-  std::string out;
-  for (std::size_t i = 0; i < count; ++i) out += text;
-  return out;
-}
 std::string rebuild(const std::string& name, const std::string& arguments) {
   return weight(global("torch._utils", name) + "(" + arguments + "tR");
 }
@@ -62,7 +53,7 @@ Limits with_limit(std::uint64_t Limits::*field, std::uint64_t value) {
 
 const std::string kOrderedDict = global("collections", "OrderedDict") + ")R";
 
-std::vector<ContainerRow> rows() {
+std::vector<ContainerRow> pickle_rows() {
   std::vector<ContainerRow> rows = {
     {"PK_01_empty", raw(""), "PK-NO-STOP", "data.pkl: at byte 0: the program ends without STOP"},
     {"PK_01_no_stop", raw("\x80\x02}"), "PK-NO-STOP", "ends without STOP"},
@@ -228,7 +219,7 @@ std::vector<ContainerRow> rows() {
 
 class PickleRows : public ContainerRows {};
 TEST_P(PickleRows, HasItsVerdict) { expect_row(GetParam(), valid_torch_zip()); }
-INSTANTIATE_TEST_SUITE_P(PK, PickleRows, testing::ValuesIn(rows()), row_name);
+INSTANTIATE_TEST_SUITE_P(PK, PickleRows, testing::ValuesIn(pickle_rows()), row_name);
 
 /// Every opcode that pickle knows.
 std::vector<std::uint8_t> opcodes() {

@@ -24,11 +24,6 @@ std::string dtype(const std::string& text) { return body(R"("dtype":)" + text + 
 std::string two(const std::string& a, const std::string& b, const std::string& data) {
   return safetensors("{" + a + "," + b + "}", data);
 }
-std::string repeated(std::string_view text, std::size_t count) {
-  std::string out;
-  for (std::size_t i = 0; i < count; ++i) out += text;
-  return out;
-}
 std::string shared_range(std::size_t count) {
   std::string json = "{";
   for (std::size_t i = 0; i < count; ++i) json += (i == 0 ? "" : ",") + entry("t" + std::to_string(i), "U8", "[160]", 0, 160);
@@ -54,10 +49,7 @@ Limits at_most_two_tensors() {
   return limits;
 }
 
-const ErrorKind kLimit = ErrorKind::kLimit;
-const ErrorKind kUnsupported = ErrorKind::kUnsupported;
-
-std::vector<ContainerRow> rows() {
+std::vector<ContainerRow> safetensors_rows() {
   std::vector<ContainerRow> rows = {
     {"ST_001", "", "ST-SHORT", "0 bytes"},
     {"ST_002", "\2\0\0\0\0\0\0"s, "ST-SHORT", "7 bytes"},
@@ -226,7 +218,7 @@ std::vector<ContainerRow> rows() {
 }
 
 TEST_P(ContainerRows, HasItsVerdict) { expect_row(GetParam(), with_byte("{" + kU8 + "}")); }
-INSTANTIATE_TEST_SUITE_P(ST, ContainerRows, testing::ValuesIn(rows()), row_name);
+INSTANTIATE_TEST_SUITE_P(ST, ContainerRows, testing::ValuesIn(safetensors_rows()), row_name);
 
 TEST(SafetensorsRows, ST_011_ST_012_TheHeaderLimitIs100000000Bytes) {
   const std::string largest = safetensors("{}" + std::string(99'999'998, ' '));

@@ -12,10 +12,6 @@ namespace {
 
 using namespace std::string_literals;
 
-const ErrorKind kUnsafe = ErrorKind::kUnsafe;
-const ErrorKind kUnsupported = ErrorKind::kUnsupported;
-const ErrorKind kLimit = ErrorKind::kLimit;
-
 template <class Change>
 std::string with_parts(Change change) {
   TorchTar parts;
@@ -29,7 +25,7 @@ std::string with_file(Change change) {
   change(files[2]);
   return tar(files);
 }
-std::string and_also(const TarFile& file) {
+std::string with_member(const TarFile& file) {
   auto files = TorchTar().files();
   files.insert(files.begin(), file);
   return tar(files);
@@ -37,7 +33,7 @@ std::string and_also(const TarFile& file) {
 std::string of_type(char type) {
   return with_file([type](TarFile& f) { f.type = type; });
 }
-std::string with_record(const std::string& record) { return and_also({"paxheader", record, 'x'}); }
+std::string with_record(const std::string& record) { return with_member({"paxheader", record, 'x'}); }
 
 std::string storage_record(const std::string& key, const std::string& type = "FloatStorage") {
   return program("(" + key + str("cpu") + global("torch", type) + "t");
@@ -54,7 +50,7 @@ std::string with_view(std::int32_t begin, std::int32_t count) {
   return parts.bytes();
 }
 
-std::vector<ContainerRow> rows() {
+std::vector<ContainerRow> tar_rows() {
   const std::string valid = TorchTar().bytes();
   return {
     {"LG_12", valid, "", ""},
@@ -66,7 +62,7 @@ std::vector<ContainerRow> rows() {
     {"LG_13_folder", of_type('5'), "LG-TAR-TYPE", "a member of type \"5\"", kUnsafe},
     {"LG_13_sparse", of_type('S'), "LG-TAR-TYPE", "a member of type \"S\"", kUnsafe},
     {"LG_13_long_name", of_type('L'), "LG-TAR-TYPE", "a member of type \"L\"", kUnsafe},
-    {"LG_13_path", and_also({"../x", "x"}), "LG-TAR", "with a member \"../x\"", kUnsupported},
+    {"LG_13_path", with_member({"../x", "x"}), "LG-TAR", "with a member \"../x\"", kUnsupported},
     {"LG_13_pax_size", with_record("11 size=99\n"), "LG-TAR-PAX", "at byte 0: a pax record\" size\"", kUnsafe},
     {"LG_13_pax_path", with_record("12 path=abc\n"), "LG-TAR-PAX", "a pax record\" path\"", kUnsafe},
     {"LG_13_pax_broken", with_record("99 mtime=1\n"), "LG-TAR-PAX", "a malformed pax record"},
@@ -75,7 +71,7 @@ std::vector<ContainerRow> rows() {
     {"LG_13_eight_gigabytes", with_file([](TarFile& f) { f.size = "77777777777"; }), "LG-TAR-CUT", "at byte 2048: a member of 8589934591 bytes"},
     {"LG_13_size", with_file([](TarFile& f) { f.size = "\x80"s + std::string(10, '\1'); }), "LG-TAR-SIZE", "a size that is not octal"},
     {"LG_13_missing", tar({TorchTar().files()[0], TorchTar().files()[1]}), "LG-TAR", "without a member \"storages\"", kUnsupported},
-    {"LG_13_twice", and_also(TorchTar().files()[0]), "LG-TAR-TWICE", "at byte 1024: a second member \"sys_info\""},
+    {"LG_13_twice", with_member(TorchTar().files()[0]), "LG-TAR-TWICE", "at byte 1024: a second member \"sys_info\""},
     {"LG_14_cut", valid.substr(0, 2600), "LG-TAR-CUT", "at byte 2048: a member of"},
     {"LG_14_no_end", valid.substr(0, valid.size() - 1024), "LG-TAR-CUT", "the archive ends here"},
     {"LG_14_one_block", valid.substr(0, valid.size() - 512), "LG-TAR-CUT", "one empty block"},
@@ -116,7 +112,7 @@ std::vector<ContainerRow> rows() {
 
 class TarRows : public ContainerRows {};
 TEST_P(TarRows, HasItsVerdict) { expect_row(GetParam(), TorchTar().bytes()); }
-INSTANTIATE_TEST_SUITE_P(LG_TAR, TarRows, testing::ValuesIn(rows()), row_name);
+INSTANTIATE_TEST_SUITE_P(LG_TAR, TarRows, testing::ValuesIn(tar_rows()), row_name);
 
 TEST(TarRows, LG_12_TheTensorsAreListedWhereTheirBytesAre) {
   const std::string bytes = TorchTar().bytes();

@@ -10,9 +10,6 @@ namespace {
 
 using namespace std::string_literals;
 
-const ErrorKind kLimit = ErrorKind::kLimit;
-const ErrorKind kUnsupported = ErrorKind::kUnsupported;
-const ErrorKind kUnsafe = ErrorKind::kUnsafe;
 constexpr std::size_t kPickle = 0;
 constexpr std::size_t kOrder = 1;
 constexpr std::size_t kData = 2;
@@ -96,7 +93,7 @@ std::string wide_offset(std::uint64_t offset) {
 
 const std::string kUnclosedExtra = little(0x4246, 2) + little(100, 2) + "ZZ";
 
-std::vector<ContainerRow> rows() {
+std::vector<ContainerRow> zip_rows() {
   const std::string valid = valid_torch_zip();
   std::vector<ContainerRow> rows = {
     {"ZP_01_short", "PK\3\4"s + std::string(17, '\0'), "ZP-END", "no end-of-central-directory record"},
@@ -212,7 +209,7 @@ std::vector<ContainerRow> rows() {
 
 class ZipRows : public ContainerRows {};
 TEST_P(ZipRows, HasItsVerdict) { expect_row(GetParam(), valid_torch_zip()); }
-INSTANTIATE_TEST_SUITE_P(ZP, ZipRows, testing::ValuesIn(rows()), row_name);
+INSTANTIATE_TEST_SUITE_P(ZP, ZipRows, testing::ValuesIn(zip_rows()), row_name);
 
 TEST(ZipRows, ZP_60_WhatLiesInAStorageIsOnlyBytes) {
   std::string inside = program(global("os", "system") + "(" + str("ls") + "tR");
