@@ -18,6 +18,7 @@
 #include "runtime/identify/choose_part.h"
 #include "runtime/identify/notes.h"
 #include "runtime/io/read_all.h"
+#include "runtime/io/text.h"
 #include "runtime/value/general_finding.h"
 
 namespace tenon {
@@ -56,11 +57,23 @@ Config asked_of(const LoadOptions& options, const Part& part) {
   return asked;
 }
 
+/// Plain types too: the converter may have put rows in another order, and the file does not say so.
+Result<void> decline_gguf(const Checkpoint& checkpoint) {
+  for (const CheckpointFile& file : checkpoint.files) {
+    if (file.container != Container::kGguf) continue;
+    return io::refuse(ErrorKind::kUnsupported, "GG-LOAD", {.file = file.path}, "a GGUF file; its tensors are listed and never loaded",
+                      "safetensors or torch.save weights are required",
+                      "Take the safetensors files that this one was made from; tenon ls and tenon inspect say what is in it.");
+  }
+  return {};
+}
+
 Result<Opened> open(const std::string& path, const LoadOptions& options, const Progress& progress) {
   const auto argument = split_argument(path);
   if (auto begun = progress.report("open"); !begun) return tl::unexpected(begun.error());
   auto checkpoint = open_checkpoint(argument.path, options.limits);
   if (!checkpoint) return tl::unexpected(checkpoint.error());
+  if (auto loadable = decline_gguf(**checkpoint); !loadable) return tl::unexpected(loadable.error());
   auto hashed = check_sha256(**checkpoint, options.sha256, options.policy.expect.sha256);
   if (!hashed) return tl::unexpected(hashed.error());
   return Opened{std::move(*checkpoint), argument.part.empty() ? options.part : argument.part};

@@ -17,7 +17,7 @@ struct Opened {
   std::string part;  // named by the path or by the options; may be empty
 };
 
-/// Opens, and checks the hashes that were asked for.
+/// Opens, declines what is only listed (GG-LOAD), and checks the hashes that were asked for.
 [[nodiscard]] Result<Opened> open(const std::string& path, const LoadOptions& options, const Progress& progress);
 [[nodiscard]] Result<std::shared_ptr<const Tables>> tables_for(const LoadOptions& options);
 [[nodiscard]] Result<IdentifyRequest> identify_request(const LoadOptions& options);

@@ -168,8 +168,7 @@ class Decider {
   void decide_dtype(const ExpectedTensor& expected, const MappedTensor& mapped) {
     Judgement judgement = judge_.judge(FindingKind::kDtype, expected.name);
     const bool casts =
-        judgement.action == Action::kCast && dtype_kind(mapped.type.dtype) != DTypeKind::kQuantised &&
-        packed_type(mapped, checkpoint_).empty();
+        judgement.action == Action::kCast && dtype_kind(mapped.type.dtype) != DTypeKind::kQuantised;
     if (!casts) {
       judgement.action = Action::kRefuse;
       judgement.severity = Severity::kError;

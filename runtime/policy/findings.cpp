@@ -144,24 +144,15 @@ Finding shape_finding(const ExpectedTensor& expected, const MappedTensor& mapped
   return judged(std::move(finding), judgement);
 }
 
-std::string_view packed_type(const MappedTensor& mapped, const Checkpoint& checkpoint) {
-  for (const std::uint32_t source : mapped.sources) {
-    const std::string& type = checkpoint.tensors.at(source).foreign_type;
-    if (!type.empty()) return type;
-  }
-  return {};
-}
-
 Finding dtype_finding(const ExpectedTensor& expected, const MappedTensor& mapped,
                       const Checkpoint& checkpoint, const Judgement& judgement) {
   Finding finding =
       about("TN-DTYPE", FindingKind::kDtype, expected.name, first_source(mapped, checkpoint));
-  const std::string_view packed = packed_type(mapped, checkpoint);
   finding.expected = expected.type;
   finding.found = mapped.type;
   finding.message = io::short_message(fmt::format(
       "{} holds {} in the file (from {}); the model needs {}, another kind of numbers{}",
-      quoted_name(expected.name), packed.empty() ? dtype_name(mapped.type.dtype) : packed,
+      quoted_name(expected.name), dtype_name(mapped.type.dtype),
       source_names(mapped.sources, checkpoint), dtype_name(expected.type.dtype),
       what_is_done(judgement)));
   return judged(std::move(finding), judgement);

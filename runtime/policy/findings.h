@@ -25,8 +25,6 @@ namespace tenon {
 [[nodiscard]] Finding shape_finding(const ExpectedTensor& expected, const MappedTensor& mapped,
                                     const Checkpoint& checkpoint, const Judgement& judgement,
                                     std::string_view refusal);
-/// GGML's own name of the packed numbers among a tensor's sources; empty where there are none. No cast can read them.
-[[nodiscard]] std::string_view packed_type(const MappedTensor& mapped, const Checkpoint& checkpoint);
 [[nodiscard]] Finding dtype_finding(const ExpectedTensor& expected, const MappedTensor& mapped,
                                     const Checkpoint& checkpoint, const Judgement& judgement);
 [[nodiscard]] Finding problem_finding(const ExpectedTensor& expected, const MappingProblem& problem,

@@ -4,9 +4,12 @@ import os
 import pathlib
 import re
 import shlex
+import struct
 
 import _support as support
-from _support import SOURCE, document, tenon
+from _support import DIGITS, SOURCE, document, tenon
+
+MODEL = str(DIGITS / "timm" / "model.safetensors")
 
 
 class Paths(support.TestCase):
@@ -64,6 +67,29 @@ class Paths(support.TestCase):
                 for verb in ("inspect", "check", "load"):
                     code, answer = document(verb, path)
                     self.assertEqual((code, answer["error"]), (3, None), verb)
+
+    def test_a_gguf_file_is_listed_and_not_loaded(self):
+        def text(words):
+            return struct.pack("<Q", len(words)) + words
+
+        content = b"GGUF" + struct.pack("<IQQ", 3, 2, 1) + text(b"general.name") + struct.pack("<I", 8) + text(b"toy")
+        content += text(b"norm.weight") + struct.pack("<IQIQ", 1, 8, 0, 0)
+        content += text(b"fc.weight") + struct.pack("<IQQIQ", 2, 32, 3, 2, 32)
+        path = self.folder / "model.gguf"
+        path.write_bytes(content.ljust(-(-len(content) // 32) * 32, b"\0") + bytes(32 + 3 * 18))
+        code, answer = document("ls", str(path))
+        self.assertEqual(code, 0, answer)
+        self.assertEqual([(t["name"], t["dtype"], t["shape"]) for t in answer["tensors"]],
+                         [("fc.weight", "Q4_0", [3, 32]), ("norm.weight", "F32", [8])])
+        code, answer = document("inspect", str(path))
+        self.assertEqual((code, answer["checkpoint"]["container"]), (3, "gguf"))
+        out = self.folder / "out.safetensors"
+        for checkpoint in (path, self.folder):
+            for verb in (["check"], ["load"], ["load", "--policy", "lenient"], ["run", "--inputs", MODEL, "--outputs", str(out)],
+                         ["convert", "--to", "timm", "-o", str(out)]):
+                with self.subTest(verb=verb, checkpoint=checkpoint.name):
+                    self.assert_one_line(tenon(verb[0], str(checkpoint), *verb[1:]), 2, "model.gguf", "[GG-LOAD]")
+                    self.assertFalse(out.exists())
 
     def test_something_that_is_no_file(self):
         fifo = self.folder / "pipe"

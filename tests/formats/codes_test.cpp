@@ -22,7 +22,7 @@ using namespace std::string_literals;
 std::set<std::string> codes_in_sources() {
   const std::regex code(R"re("((?:ST|IX|ZP|PK|LG|TS|GG|IO)-[A-Z0-9-]+)")re");
   std::set<std::string> codes;
-  for (const char* room : {"io", "formats", "checkpoint"}) {
+  for (const char* room : {"io", "formats", "checkpoint", "build"}) {
     for (const auto& file : std::filesystem::directory_iterator(source_dir() / "runtime" / room)) {
       const std::string text = read_file(file.path());
       for (std::sregex_iterator at(text.begin(), text.end(), code), end; at != end; ++at) codes.insert((*at)[1]);

@@ -146,33 +146,30 @@ INSTANTIATE_TEST_SUITE_P(OfTorch, TiedContainers,
                          testing::Values("tied.safetensors", "tied.zip.pt", "tied.legacy.pt", "tied.tar.pt", "tied.script.pt"),
                          as_test_name);
 
-// GGUF is read where it holds plain numbers; its packed types are nothing that a parameter could be.
-TEST(GgufFiles, FillWithPlainNumbersAndAreRefusedWithPackedOnes) {
+// Plain numbers too, by whatever policy.
+TEST(GgufFiles, AreDeclinedAndTheModuleStaysAsItWas) {
   const std::vector<RenameRow> rows{{{"w"}, "weight"}};
-  torch::nn::Linear plain(torch::nn::LinearOptions(64, 2).bias(false));
+  torch::nn::Linear layer(torch::nn::LinearOptions(64, 2).bias(false));
+  const auto before = fingerprint(*layer);
   const test::TempDir dir;
-  const auto report = load_into(*plain, dir.write("plain.gguf", test::Gguf().bytes()), {}, rows);
-  ASSERT_TRUE(report) << report.error().message;
-  float number = 0;
-  std::memcpy(&number, "dddd", sizeof number);
-  EXPECT_TRUE(at::equal(plain->weight, at::full({2, 64}, number)));
-
   test::Gguf packed;
   packed.type = 2;
   packed.data = 128 / 32 * 18;
-  torch::nn::Linear layer(torch::nn::LinearOptions(64, 2).bias(false));
-  const auto before = fingerprint(*layer);
-  const auto path = dir.write("packed.gguf", packed.bytes());
-  for (const auto* const name : {"strict", "lenient", "hf-like", "ignore_mismatched_sizes", "a cast"}) {
-    LoadOptions options;
-    options.policy = policy_preset(name).value_or(Policy().cast("weight", DType::kF32));
-    const auto refused = load_into(*layer, path, options, rows);
-    ASSERT_FALSE(refused) << name;
-    EXPECT_EQ(refused.error().kind, ErrorKind::kRefused) << name;
-    EXPECT_EQ(refused.error().code, "TN-D-DTYPE") << name;
-    EXPECT_NE(refused.error().message.find("Q4_0"), std::string::npos) << refused.error().message;
-    EXPECT_NE(refused.error().message.find("\"weight\""), std::string::npos) << refused.error().message;
-    EXPECT_EQ(fingerprint(*layer), before) << name;
+  dir.write("plain.gguf", test::Gguf().bytes());
+  dir.write("packed.gguf", packed.bytes());
+  for (const auto* const name : {"plain.gguf", "packed.gguf"}) {
+    const std::string path = dir / name;
+    ASSERT_TRUE(open_checkpoint(path)) << open_checkpoint(path).error().message;
+    for (const auto* const policy : {"strict", "lenient", "hf-like", "ignore_mismatched_sizes", "a cast"}) {
+      LoadOptions options;
+      options.policy = policy_preset(policy).value_or(Policy().cast("weight", DType::kF32));
+      const auto refused = load_into(*layer, path, options, rows);
+      ASSERT_FALSE(refused) << name << ", " << policy;
+      EXPECT_EQ(refused.error().kind, ErrorKind::kUnsupported) << refused.error().message;
+      EXPECT_EQ(refused.error().code, "GG-LOAD") << refused.error().message;
+      EXPECT_EQ(refused.error().message, path + ": a GGUF file; its tensors are listed and never loaded; safetensors or torch.save weights are required [GG-LOAD]");
+      EXPECT_EQ(fingerprint(*layer), before) << name << ", " << policy;
+    }
   }
 }
 
