@@ -125,17 +125,14 @@ void derive_image(ConfigBuilder& builder, const Tokens& tokens) {
   }
   // 378 and 384 have one grid at 14: what was asked for stays where it fits.
   const bool fits = asked && (asked->height / patch->height) * (asked->width / patch->width) == *tokens.patches;
+  const auto image_of = [&](std::int64_t side) { return size_value({side * patch->height, side * patch->width}); };
   const auto side = square_root(*tokens.patches);
   if (fits) {
     builder.or_default("img_size", Value());
   } else if (side && tokens.or_patches) {
-    const auto other = *square_root(*tokens.or_patches);
-    builder.cannot_tell("img_size",
-                        {size_value({*side * patch->height, *side * patch->width}),
-                         size_value({other * patch->height, other * patch->width})},
-                        true);
+    builder.cannot_tell("img_size", {image_of(*side), image_of(*square_root(*tokens.or_patches))}, true);
   } else if (side) {
-    builder.from_shapes("img_size", size_value({*side * patch->height, *side * patch->width}));
+    builder.from_shapes("img_size", image_of(*side));
   } else {
     builder.cannot_tell("img_size", image_choices(*tokens.patches, *patch), true);
   }

@@ -65,18 +65,9 @@ Finding default_finding(const DefaultSet& set, const std::string& values) {
                          "The config of this checkpoint, config.json, was not found or not read: give it with --config.");
 }
 
-bool fits(const Part& part, const std::string& variant) {
-  const auto is_it = [&](const std::string& name) { return name == variant; };
-  const auto may_be = [&](const Undecidable& entry) {
-    return entry.what == "variant" && std::find(entry.choices.begin(), entry.choices.end(), Value(variant)) != entry.choices.end();
-  };
-  return part.variant == variant || std::any_of(part.also.begin(), part.also.end(), is_it) ||
-         std::any_of(part.undecidable.begin(), part.undecidable.end(), may_be);
-}
-
 /// Nobody may have chosen the variant that was asked for: a library takes it where nothing is said.
 void note_default_variant(const FamilyTable& family, const std::string& asked, Part& part) {
-  if (asked.empty() || fits(part, asked)) return;
+  if (asked.empty() || may_be_variant(part, asked)) return;
   std::vector<std::string> libraries;
   for (const DefaultSet& set : family.defaults) {
     if (set.variant == asked) libraries.push_back(set.of);
@@ -89,6 +80,14 @@ void note_default_variant(const FamilyTable& family, const std::string& asked, P
 }
 
 }  // namespace
+
+bool may_be_variant(const Part& part, std::string_view variant) {
+  if (part.variant == variant || std::find(part.also.begin(), part.also.end(), variant) != part.also.end()) return true;
+  return std::any_of(part.undecidable.begin(), part.undecidable.end(), [&](const Undecidable& entry) {
+    const auto& choices = entry.choices;
+    return entry.what == "variant" && std::find(choices.begin(), choices.end(), Value(variant)) != choices.end();
+  });
+}
 
 void explain_variant(const FamilyTable& family, const std::string& asked, Part& part) {
   const std::vector<Variant> variants = variants_of(family);

@@ -2,12 +2,16 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include <tenon/identify.h>
 
 #include "runtime/mapping/table.h"
 
 namespace tenon {
+
+/// Whether the part is that variant, or one that its weights cannot tell from it.
+[[nodiscard]] bool may_be_variant(const Part& part, std::string_view variant);
 
 /// Evidence for the part's variant, and against the one that was asked for and, where they are few, all others.
 void explain_variant(const FamilyTable& family, const std::string& asked, Part& part);

@@ -64,6 +64,15 @@ VariantTable parse_variants(const YamlNode* node, TableFaults& faults) {
   return table;
 }
 
+bool lists_variant(const FamilyTable& family, std::string_view name) {
+  const auto& lines = family.variants.lines;
+  return std::any_of(lines.begin(), lines.end(), [&](const VariantLine& line) { return line.name == name; });
+}
+
+bool has_config_key(const FamilyTable& family, std::string_view name) {
+  return std::any_of(family.config.begin(), family.config.end(), [&](const ConfigKey& key) { return key.name == name; });
+}
+
 std::vector<Mark> parse_marks(const YamlNode* node, const FamilyTable& family, TableFaults& faults) {
   std::vector<Mark> marks;
   if (node == nullptr || !expect_kind(*node, YamlNode::Kind::kSequence, "marks", faults)) return marks;
@@ -81,12 +90,9 @@ std::vector<Mark> parse_marks(const YamlNode* node, const FamilyTable& family, T
       for (const YamlEntry& entry : set->entries) mark.set.emplace_back(entry.key, entry.value.to_value());
     }
     for (const auto& [key, value] : mark.set) {
-      const bool known = std::any_of(family.config.begin(), family.config.end(), [&wanted = key](const ConfigKey& k) { return k.name == wanted; });
-      if (!known) faults.add(item.mark, "TN-TABLE-MARK", fmt::format("\"{}\" is no config key", key));
+      if (!has_config_key(family, key)) faults.add(item.mark, "TN-TABLE-MARK", fmt::format("\"{}\" is no config key", key));
     }
-    const auto& lines = family.variants.lines;
-    const bool known = std::any_of(lines.begin(), lines.end(), [&](const VariantLine& line) { return line.name == mark.variant; });
-    if (!mark.variant.empty() && !known) faults.add(item.mark, "TN-TABLE-MARK", fmt::format("\"{}\" is no variant", mark.variant));
+    if (!mark.variant.empty() && !lists_variant(family, mark.variant)) faults.add(item.mark, "TN-TABLE-MARK", fmt::format("\"{}\" is no variant", mark.variant));
     marks.push_back(std::move(mark));
   }
   return marks;
@@ -96,8 +102,7 @@ void check_columns(const FamilyTable& family, YamlMark mark, TableFaults& faults
   if (family.config.empty()) return;
   for (const auto* columns : {&family.variants.match, &family.variants.prefer, &family.variants.gives}) {
     for (const std::string& column : *columns) {
-      const bool known = std::any_of(family.config.begin(), family.config.end(), [&](const ConfigKey& key) { return key.name == column; });
-      if (!known) faults.add(mark, "TN-TABLE-VARIANT", fmt::format("the column \"{}\" is no config key", column));
+      if (!has_config_key(family, column)) faults.add(mark, "TN-TABLE-VARIANT", fmt::format("the column \"{}\" is no config key", column));
     }
   }
 }
@@ -160,9 +165,8 @@ std::vector<DefaultSet> parse_defaults(const YamlNode* node, const FamilyTable& 
     if (config != nullptr && expect_kind(*config, YamlNode::Kind::kMap, "config", faults)) {
       for (const YamlEntry& entry : config->entries) set.config.emplace_back(entry.key, entry.value.to_value());
     }
-    const auto& lines = family.variants.lines;
-    const bool is_listed = std::any_of(lines.begin(), lines.end(), [&](const VariantLine& line) { return line.name == set.variant; });
-    if (set.of.empty() || (set.config.empty() && set.variant.empty()) || (!set.variant.empty() && !is_listed))
+    const bool is_listed = set.variant.empty() || lists_variant(family, set.variant);
+    if (set.of.empty() || (set.config.empty() && set.variant.empty()) || !is_listed)
       faults.add(item.mark, "TN-TABLE-DEFAULT", "a default is `of` a library and names a config, a variant of the list, or both");
     sets.push_back(std::move(set));
   }

@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "runtime/identify/variants.h"
 #include "runtime/io/natural_order.h"
 #include "runtime/io/text.h"
 #include "runtime/policy/findings.h"
@@ -14,20 +15,6 @@
 
 namespace tenon {
 namespace {
-
-bool holds(const std::vector<std::string>& list, std::string_view text) {
-  return std::find(list.begin(), list.end(), text) != list.end();
-}
-
-/// A name that the weights cannot tell from the part's variant counts as the same.
-bool is_variant(const Part& part, const std::string& variant) {
-  if (part.variant == variant || holds(part.also, variant)) return true;
-  return std::any_of(
-      part.undecidable.begin(), part.undecidable.end(), [&](const Undecidable& entry) {
-        return entry.what == "variant" && std::find(entry.choices.begin(), entry.choices.end(),
-                                                    Value(variant)) != entry.choices.end();
-      });
-}
 
 std::string_view name_or(std::string_view name, std::string_view otherwise) {
   return name.empty() ? otherwise : name;
@@ -53,7 +40,7 @@ void against_request(std::vector<Finding>& findings, const Part& part,
   if (request.family.empty()) return;
   if (request.family != part.family) {
     findings.push_back(not_what_was_asked(part, "--as", request.family, "TN-FAMILY"));
-  } else if (!request.variant.empty() && !is_variant(part, request.variant)) {
+  } else if (!request.variant.empty() && !may_be_variant(part, request.variant)) {
     findings.push_back(not_what_was_asked(
         part, "--as", fmt::format("{}/{}", request.family, request.variant), "TN-VARIANT"));
   }
@@ -65,7 +52,7 @@ void against_expectation(std::vector<Finding>& findings, const Part& part,
                          const PolicyExpect& expect) {
   if (!expect.family.empty() && expect.family != part.family) {
     findings.push_back(not_what_was_asked(part, "the policy", expect.family, "TN-EXPECT"));
-  } else if (!expect.variant.empty() && !is_variant(part, expect.variant)) {
+  } else if (!expect.variant.empty() && !may_be_variant(part, expect.variant)) {
     findings.push_back(not_what_was_asked(part, "the policy", expect.variant, "TN-EXPECT"));
   }
 }
