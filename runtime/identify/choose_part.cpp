@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <numeric>
 #include <vector>
 
 #include "runtime/io/text.h"
@@ -15,6 +16,19 @@ Indices where(const Identity& identity, const Indices& among, const std::functio
   Indices found;
   std::copy_if(among.begin(), among.end(), std::back_inserter(found), [&](auto i) { return holds(identity.parts[i]); });
   return found;
+}
+
+/// All parts, what a reader most likely means first: models, their averages, other things that are known, leftovers of training.
+Indices by_use(const Identity& identity) {
+  const auto use = [&](std::size_t i) {
+    const Part& part = identity.parts[i];
+    if (part.buildable) return part.part == "ema" ? 1 : 0;
+    return part.family.empty() || part.part == "optimizer" || part.part == "ema" ? 3 : 2;
+  };
+  Indices order(identity.parts.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return use(a) < use(b); });
+  return order;
 }
 
 std::string list(const Identity& identity, const Indices& parts) {
@@ -43,15 +57,14 @@ Result<std::size_t> choose_part(const Identity& identity,
                                 const std::string& wanted,
                                 const std::string& family,
                                 const std::string& path) {
-  Indices all(identity.parts.size());
-  for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
+  Indices all = by_use(identity);
   if (all.empty()) return usage(path, "it holds no part", "a model has at least one tensor", {});
 
   if (!wanted.empty()) {
     const auto named = where(identity, all, [&](const Part& part) { return part.part == wanted; });
     if (named.size() == 1) return named.front();
     if (named.empty()) {
-      return usage(path, "no part " + io::quoted(wanted), "it holds " + list(identity, all), identity.parts[0].part);
+      return usage(path, "no part " + io::quoted(wanted), "it holds " + list(identity, all), identity.parts[all.front()].part);
     }
     return usage(path, "several parts " + io::quoted(wanted), "one of them must be meant", {});
   }

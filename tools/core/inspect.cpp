@@ -1,13 +1,12 @@
 #include "tools/core/inspect.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include <tenon/policy.h>
 
-#include "runtime/io/text.h"
+#include "runtime/identify/choose_part.h"
 #include "tools/common/exit_code.h"
 #include "tools/core/folder.h"
 
@@ -15,17 +14,12 @@ namespace tenon::tools {
 namespace {
 
 // Leaves the part that CKPT::part names.
-Result<void> select_part(Identity& identity, const std::string& part) {
-  std::vector<std::string> names;
-  for (const Part& candidate : identity.parts) names.push_back(candidate.part);
-  const auto named = [&part](const Part& candidate) { return candidate.part == part; };
-  const auto found = std::find_if(identity.parts.begin(), identity.parts.end(), named);
-  if (found == identity.parts.end()) {
-    return fail(ErrorKind::kUsage, "TN-PART",
-                fmt::format("no part {}; the parts are {} [TN-PART]", io::quoted(part), fmt::join(names, ", ")));
-  }
-  identity.parts = {*found};
-  if (!found->family.empty()) identity.status = IdentityStatus::kIdentified;
+Result<void> select_part(Identity& identity, const CheckpointArgument& wanted) {
+  const auto found = choose_part(identity, wanted.part, "", wanted.path);
+  if (!found) return tl::unexpected(found.error());
+  Part part = std::move(identity.parts[*found]);
+  if (!part.family.empty()) identity.status = IdentityStatus::kIdentified;
+  identity.parts = {std::move(part)};
   return {};
 }
 
@@ -48,7 +42,7 @@ report::Inspection inspect_checkpoint(const std::string& argument) {
   }
   inspection.identity = std::move(*identity);
   if (!wanted.part.empty()) {
-    if (auto ok = select_part(*inspection.identity, wanted.part); !ok) inspection.error = ok.error();
+    if (auto ok = select_part(*inspection.identity, wanted); !ok) inspection.error = ok.error();
   }
   if (inspection.identity->status != IdentityStatus::kIdentified) {
     inspection.diagnosis = diagnose_identity(**checkpoint, *inspection.identity);

@@ -71,5 +71,15 @@ TEST(ChoosePart, NamesWhatIsThereWhenThePartIsNot) {
   EXPECT_THAT(refused.error().message, HasSubstr("model (vit)"));
 }
 
+TEST(ChoosePart, NamesModelsBeforeTheirAveragesAndWhatTrainingLeft) {
+  const auto identity = identity_of({{"optimizer", "training-state", false}, {"ema", "vit"}, {"vae", "vae", false}, {"model", "vit"}});
+  const auto refused = choose_part(identity, "nosuch", "", "run.pt");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "TN-PART");
+  EXPECT_THAT(refused.error().message, HasSubstr("it holds model (vit), ema (vit), vae (vae), optimizer (training-state)"));
+  EXPECT_EQ(refused.error().remedy, "name one: run.pt::model");
+  EXPECT_EQ(chosen(identity, "model"), "model");
+}
+
 }  // namespace
 }  // namespace tenon
