@@ -4,6 +4,8 @@
 #include <charconv>
 #include <utility>
 
+#include "runtime/io/text.h"
+
 namespace tenon {
 namespace {
 
@@ -43,11 +45,11 @@ tl::expected<Segment, std::string> parse_capture(std::string_view inner, const S
     return Segment{Segment::Kind::kIndex, std::string(inner), {}};
   }
   if (!is_identifier(inner)) {
-    return PatternFailure("{" + std::string(inner) +
+    return PatternFailure("{" + io::escape(inner) +
                    "} is neither an index (one lower-case letter) nor the name of a set");
   }
   const auto set = sets.find(inner);
-  if (set == sets.end()) return PatternFailure("no set is named \"" + std::string(inner) + "\"");
+  if (set == sets.end()) return PatternFailure("no set is named " + io::quoted(inner));
   return Segment{Segment::Kind::kSet, std::string(inner), set->second};
 }
 
@@ -58,7 +60,7 @@ tl::expected<Segment, std::string> parse_segment(std::string_view text, PatternU
     return parse_capture(text.substr(1, text.size() - 2), sets);
   }
   if (text.find_first_of("{}$") != std::string_view::npos) {
-    return PatternFailure("\"" + std::string(text) + "\": a {capture} is a whole segment, and ${variable} must be defined");
+    return PatternFailure(io::quoted(text) + ": a {capture} is a whole segment, and ${variable} must be defined");
   }
   if (text.find('*') != std::string_view::npos) {
     if (use != PatternUse::kSelect) return PatternFailure("`*` within a segment is for patterns that only select");
@@ -140,11 +142,11 @@ tl::expected<Pattern, std::string> Pattern::parse(std::string_view text, Pattern
   const auto parts = split_segments(text);
   for (std::size_t i = 0; i < parts.size(); ++i) {
     auto segment = parse_segment(parts[i], use, sets);
-    if (!segment) return PatternFailure("pattern \"" + std::string(text) + "\": " + segment.error());
+    if (!segment) return PatternFailure("pattern " + io::quoted(text) + ": " + segment.error());
     if (segment->kind == Segment::Kind::kRest) {
       const bool last = i + 1 == parts.size();
       const bool allowed = last ? use != PatternUse::kRow : i == 0 && use == PatternUse::kSelect;
-      if (!allowed) return PatternFailure("pattern \"" + std::string(text) + "\": `**` may not stand here");
+      if (!allowed) return PatternFailure("pattern " + io::quoted(text) + ": `**` may not stand here");
     }
     pattern.segments_.push_back(*std::move(segment));
   }

@@ -35,8 +35,7 @@ Result<SelectPattern> parse_key(const PolicyRule& rule, const std::string& key) 
   auto pattern = SelectPattern::parse(key);
   if (pattern) return *pattern;
   return fail(ErrorKind::kUsage, "TN-POLICY-PATTERN",
-              fmt::format("{}: pattern {}: {} [TN-POLICY-PATTERN]", io::escape(rule.text),
-                          io::quoted(key), pattern.error()),
+              fmt::format("{}: {} [TN-POLICY-PATTERN]", io::escape(rule.text), pattern.error()),
               "tenon explain TN-POLICY-PATTERN");
 }
 

@@ -153,10 +153,7 @@ class Reader {
     if (node.kind != YamlNode::Kind::kScalar)
       return refuse(node.mark, "PATTERN", "a pattern is required");
     const auto parsed = SelectPattern::parse(node.text);
-    if (!parsed) {
-      return refuse(node.mark, "PATTERN",
-                    fmt::format("pattern {}: {}", io::quoted(node.text), parsed.error()));
-    }
+    if (!parsed) return refuse(node.mark, "PATTERN", parsed.error());
     return node.text;
   }
 

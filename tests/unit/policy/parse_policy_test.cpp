@@ -102,6 +102,8 @@ INSTANTIATE_TEST_SUITE_P(
               "TN-POLICY-KEY", "p.yaml:3:41: ", "to:"},
         Wrong{"Pattern", "tenon_policy: 1\nrules:\n  - {on: missing, key: \"a.{\", do: fill}\n",
               "TN-POLICY-PATTERN", "p.yaml:3:24: ", "a.{"},
+        Wrong{"PatternOfAnyBytes", "tenon_policy: 1\nrules:\n  - {on: missing, key: \"a.{\xff\\n\\e[31m\", do: fill}\n",
+              "TN-POLICY-PATTERN", "p.yaml:3:24: ", "pattern \"a.{\\xff\\x0a\\x1b[31m\": \"{\\xff\\x0a\\x1b[31m\": a {capture}"},
         Wrong{"With", "tenon_policy: 1\nrules:\n  - {on: missing, key: a, do: fill, with: noise}\n",
               "TN-POLICY-VALUE", "p.yaml:3:43: ", "noise"},
         Wrong{"CastWithoutTo", "tenon_policy: 1\nrules:\n  - {on: dtype, key: a, do: cast}\n",
