@@ -41,12 +41,19 @@ std::string temporary_name(const std::string& path, int attempt) {
          ".tenon-tmp";
 }
 
-/// The rename is durable only when the folder is synced too. Some file systems cannot sync a folder; the data is safe then.
-void sync_folder(const std::string& folder, const WriteCalls& calls) {
-  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return;
-  calls.fsync(descriptor);
+/// Some file systems have no sync for a folder; there is nothing to report then.
+bool cannot_sync_folders(int error) { return error == EINVAL || error == EBADF || error == ENOTSUP || error == ENOSYS; }
+
+/// The rename survives a loss of power only when the folder is synced too.
+Result<void> sync_folder(const std::string& path, const WriteCalls& calls) {
+  const int descriptor = ::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return {};  // a folder that may be written and not listed
+  const int error = calls.fsync(descriptor) == 0 ? 0 : errno;
   ::close(descriptor);
+  if (error == 0 || cannot_sync_folders(error)) return {};
+  return refuse(ErrorKind::kIo, "IO-SYNC", {.file = path}, "syncing its folder failed: " + errno_text(error),
+                "the new file is in its place, and a loss of power may bring the old one back",
+                "Check the disk, and write the file again.");
 }
 
 }  // namespace
@@ -117,8 +124,7 @@ Result<void> OutputFile::commit() {
   if (calls_->close(std::exchange(descriptor_, -1)) != 0 && errno != EINTR) return give_up("closing");
   if (calls_->rename(temporary_.c_str(), path_.c_str()) != 0) return give_up("renaming");
   temporary_.clear();
-  sync_folder(folder_of(path_), *calls_);
-  return {};
+  return sync_folder(path_, *calls_);
 }
 
 void OutputFile::discard() noexcept {

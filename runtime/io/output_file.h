@@ -37,7 +37,8 @@ class OutputFile {
   [[nodiscard]] Result<void> write(std::string_view text);
   /// Where the bytes are until commit(), for whoever wants to read back what was written.
   [[nodiscard]] const std::string& temporary_path() const { return temporary_; }
-  /// After a failed commit the target is as it was; a failed sync is never retried as if it had succeeded.
+  /// After a failed commit the target is as it was; a failed sync is never retried as if it had succeeded. Only IO-SYNC comes
+  /// after the rename: the new file is there and its folder could not be synced.
   [[nodiscard]] Result<void> commit();
 
  private:

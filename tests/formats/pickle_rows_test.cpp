@@ -3,6 +3,7 @@
 
 #include "runtime/formats/pickle_opcodes.h"
 #include "tests/formats/container_rows.h"
+#include "tests/support/gguf_bytes.h"
 #include "tests/support/paths.h"
 #include "tests/support/safetensors_bytes.h"
 #include "tests/support/tar_bytes.h"
@@ -346,6 +347,15 @@ TEST(SmallStack, DeepInputOfEveryParserFitsIn256KiB) {
     TorchTar tar;
     tar.pickle = program("}" + str("w") + str("200") + "Qs" + str("x") + ")" + repeated("\x85", 3'000'000) + "s");
     EXPECT_EQ(open_bytes(tar.bytes()).error().code, "PK-NESTING");
+    Gguf arrays;
+    arrays.value = Gguf::text("k") + little(9, 4) + repeated(little(9, 4) + little(1), 100'000);
+    EXPECT_EQ(open_bytes(arrays.bytes()).error().code, "GG-TYPE");
+    EXPECT_TRUE(open_bytes(Gguf().bytes()));
+    const TempDir dir;
+    for (const char* deep : {"[", "{\"a\":"}) {
+      const auto index = dir.write("model.safetensors.index.json", "{\"weight_map\":" + repeated(deep, 100'000));
+      EXPECT_EQ(open_checkpoint(index).error().code, "IX-DEPTH");
+    }
     for (const char* file : {"checkpoint.pt", "checkpoint.legacy.pt", "script.pt"}) {
       EXPECT_TRUE(open_bytes(read_file(source_dir() / "tests/data/torch" / file))) << file;
     }

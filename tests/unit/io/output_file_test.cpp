@@ -82,6 +82,7 @@ int io_error(int) {
   errno = EIO;
   return -1;
 }
+int folder_sync_errno = 0;
 int close_error(int descriptor) {
   ::close(descriptor);
   errno = EDQUOT;
@@ -131,6 +132,41 @@ TEST(OutputFile, IO30_SurvivesARenameThatFails) {
   auto calls = system_write_calls();
   calls.rename = other_device;
   expect_old_file_survives(calls);
+}
+
+int failing_folder_sync(int descriptor) {
+  struct stat status {};
+  if (::fstat(descriptor, &status) == 0 && !S_ISDIR(status.st_mode)) return ::fsync(descriptor);
+  errno = folder_sync_errno;
+  return -1;
+}
+
+TEST(OutputFile, SaysThatTheFolderCouldNotBeSynced) {
+  TempDir dir;
+  const std::string path = dir.write("out.bin", "old");
+  auto calls = system_write_calls();
+  calls.fsync = failing_folder_sync;
+  folder_sync_errno = EIO;
+  auto file = OutputFile::create(path, calls);
+  ASSERT_TRUE(file && file->write("new"));
+  const auto done = file->commit();
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, "IO-SYNC");
+  EXPECT_EQ(done.error().kind, ErrorKind::kIo);
+  EXPECT_EQ(done.error().message.find(path + ": syncing its folder failed: "), 0u) << done.error();
+  EXPECT_EQ(read_file(path), "new");
+  EXPECT_EQ(files_in(dir), 1u);
+}
+
+TEST(OutputFile, AsksNoSyncOfAFolderThatHasNone) {
+  TempDir dir;
+  auto calls = system_write_calls();
+  calls.fsync = failing_folder_sync;
+  for (const int error : {EINVAL, EBADF, ENOTSUP, ENOSYS}) {
+    folder_sync_errno = error;
+    auto file = OutputFile::create(dir / "out.bin", calls);
+    EXPECT_TRUE(file && file->write("new") && file->commit()) << error;
+  }
 }
 
 TEST(OutputFile, CopesWithShortWrites) {
