@@ -44,7 +44,7 @@ const FamilyModule& unet() {
 }
 
 /// Two levels, the first attends.
-Config small() {
+Config small_unet() {
   Config config;
   config.set("block_out_channels", Value::List{8, 16});
   config.set("layers_per_block", 1);
@@ -57,7 +57,7 @@ Config small() {
 }
 
 Config small_sdxl() {
-  auto config = small();
+  auto config = small_unet();
   config.set("addition_embed_type", "text_time");
   config.set("addition_time_embed_dim", 8);
   config.set("projection_class_embeddings_input_dim", 10 + 6 * 8);
@@ -65,7 +65,7 @@ Config small_sdxl() {
 }
 
 Config small_video() {
-  auto config = small();
+  auto config = small_unet();
   config.erase("attention_head_dim");
   config.set("_class_name", "UNetSpatioTemporalConditionModel");
   config.set("down_block_types", Value::List{"CrossAttnDownBlockSpatioTemporal", "DownBlockSpatioTemporal"});
@@ -96,14 +96,14 @@ NamedTensors video_inputs() {
           {"added_time_ids", at::rand({2, 3})}};
 }
 
-struct Fault {
+struct BadInput {
   std::string input;
   at::Tensor instead;  // undefined: taken away
   std::string code;
   std::string says;
 };
 
-void expect_refused(const Config& config, const NamedTensors& good, const std::vector<Fault>& faults) {
+void expect_refused(const Config& config, const NamedTensors& good, const std::vector<BadInput>& faults) {
   const auto module = unet().make(config);
   ASSERT_TRUE(module) << module.error().message;
   const auto right = unet().run(**module, config, good);
@@ -122,7 +122,7 @@ void expect_refused(const Config& config, const NamedTensors& good, const std::v
 }
 
 TEST(Unet, RefusesInputsThatDoNotFit) {
-  expect_refused(small(),
+  expect_refused(small_unet(),
                  small_inputs(),
                  {{"sample", {}, "TN-INPUT-MISSING", "[N, 4, h, w]"},
                   {"sample", at::rand({2, 9, 4, 6}), "TN-INPUT-SHAPE", "[N, 4, h, w]"},
@@ -153,7 +153,7 @@ TEST(Unet, RefusesVideoInputsThatDoNotFit) {
 }
 
 TEST(Unet, RefusesClassesItDoesNotHave) {
-  auto config = small();
+  auto config = small_unet();
   config.set("num_class_embeds", 5);
   auto inputs = small_inputs();
   inputs["class_labels"] = at::zeros({2}, at::kLong);
@@ -162,7 +162,7 @@ TEST(Unet, RefusesClassesItDoesNotHave) {
 }
 
 TEST(Unet, RefusesImpossibleConfigsAndNamesTheKey) {
-  ASSERT_TRUE(unet().make(small()));
+  ASSERT_TRUE(unet().make(small_unet()));
   const std::vector<std::pair<const char*, Value>> faults{
       {"in_channels", 0},
       {"block_out_channels", Value::List{}},
@@ -183,7 +183,7 @@ TEST(Unet, RefusesImpossibleConfigsAndNamesTheKey) {
       {"conv_in_kernel", 5},
   };
   for (const auto& [key, value] : faults) {
-    auto config = small();
+    auto config = small_unet();
     config.set(key, value);
     const auto module = unet().make(config);
     ASSERT_FALSE(module) << key << " " << to_string(value);
@@ -193,7 +193,7 @@ TEST(Unet, RefusesImpossibleConfigsAndNamesTheKey) {
 }
 
 TEST(Unet, NeedsNoHeadCountToListItsTensors) {
-  auto config = small();
+  auto config = small_unet();
   config.erase("attention_head_dim");
   const auto module = unet().make(config);
   ASSERT_TRUE(module);
@@ -205,7 +205,7 @@ TEST(Unet, NeedsNoHeadCountToListItsTensors) {
 }
 
 TEST(Unet, ListsItsAttentionsInTheOrderOfAdapters) {
-  const auto module = unet().make(small());
+  const auto module = unet().make(small_unet());
   ASSERT_TRUE(module);
   const auto attentions = dynamic_cast<const models::Unet&>(**module).attentions();
   std::vector<std::string> names;

@@ -46,7 +46,7 @@ const FamilyModule& vit() {
   throw std::logic_error("vit is not built in");
 }
 
-Config small() {
+Config small_vit() {
   Config config;
   config.set("img_size", 8);
   config.set("patch_size", 4);
@@ -57,14 +57,14 @@ Config small() {
   return config;
 }
 
-struct Fault {
+struct BadValue {
   const char* key;
   Value value;
 };
 
 TEST(VitConfig, RefusesImpossibleValuesAndNamesTheKey) {
-  ASSERT_TRUE(models::VitConfig::from(small()));
-  const std::vector<Fault> faults{{"embed_dim", 0},
+  ASSERT_TRUE(models::VitConfig::from(small_vit()));
+  const std::vector<BadValue> faults{{"embed_dim", 0},
                                   {"embed_dim", "wide"},
                                   {"depth", std::int64_t{1} << 40},
                                   {"num_heads", 3},
@@ -75,7 +75,7 @@ TEST(VitConfig, RefusesImpossibleValuesAndNamesTheKey) {
                                   {"norm_eps", -1.0},
                                   {"class_token", 3}};
   for (const auto& fault : faults) {
-    auto config = small();
+    auto config = small_vit();
     config.set(fault.key, fault.value);
     const auto parsed = models::VitConfig::from(config);
     ASSERT_FALSE(parsed) << fault.key;
@@ -103,7 +103,7 @@ TEST(Vit, NeedsTheTensorsThatTimmSavesOfAModelOfAnySize) {
 }
 
 TEST(Vit, NeedsNoHeadCountToListItsTensors) {
-  auto config = small();
+  auto config = small_vit();
   config.erase("num_heads");
   const auto module = vit().make(config);
   ASSERT_TRUE(module);
@@ -114,10 +114,10 @@ TEST(Vit, NeedsNoHeadCountToListItsTensors) {
 }
 
 TEST(Vit, RefusesInputsThatDoNotFit) {
-  const auto module = vit().make(small());
+  const auto module = vit().make(small_vit());
   ASSERT_TRUE(module);
   const auto good = at::rand({1, 3, 8, 8});
-  ASSERT_TRUE(vit().run(**module, small(), {{"pixel_values", good}}));
+  ASSERT_TRUE(vit().run(**module, small_vit(), {{"pixel_values", good}}));
 
   const std::vector<std::pair<NamedTensors, std::string>> faults{
       {{}, "TN-INPUT-MISSING"},
@@ -129,7 +129,7 @@ TEST(Vit, RefusesInputsThatDoNotFit) {
       {{{"pixel_values", good}, {"pixels", good}}, "TN-INPUT-UNKNOWN"},
   };
   for (const auto& [inputs, code] : faults) {
-    const auto outputs = vit().run(**module, small(), inputs);
+    const auto outputs = vit().run(**module, small_vit(), inputs);
     ASSERT_FALSE(outputs) << code;
     EXPECT_EQ(outputs.error().code, code);
     EXPECT_EQ(outputs.error().kind, ErrorKind::kUsage);

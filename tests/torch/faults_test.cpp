@@ -21,15 +21,15 @@ namespace {
 
 using test::fingerprint;
 
-struct Mlp : torch::nn::Module {
-  Mlp() : body(torch::nn::Linear(3, 4), torch::nn::Linear(4, 2)) { register_module("body", body); }
+struct TwoLayers : torch::nn::Module {
+  TwoLayers() : body(torch::nn::Linear(3, 4), torch::nn::Linear(4, 2)) { register_module("body", body); }
   torch::nn::Sequential body;
 };
 
 std::string mlp_bytes() {
   std::vector<test::NamedTensor> tensors;
-  const Mlp mlp;
-  for (const auto& item : mlp.named_parameters()) tensors.push_back({item.key(), at::rand(item.value().sizes())});
+  const TwoLayers layers;
+  for (const auto& item : layers.named_parameters()) tensors.push_back({item.key(), at::rand(item.value().sizes())});
   return test::safetensors_of(tensors);
 }
 
@@ -45,8 +45,8 @@ TEST(LoadFaults, IO_21_ACallbackThatThrowsLeavesTheModuleAsItWas) {
   bool finished = false;
   for (int k = 0; !finished; ++k) {
     ASSERT_LT(k, 1000);
-    Mlp mlp;
-    const auto before = fingerprint(mlp);
+    TwoLayers layers;
+    const auto before = fingerprint(layers);
     auto options = in_mode(IoMode::kRead);
     int calls = 0;
     options.progress = [&](std::string_view, std::uint64_t, std::uint64_t) {
@@ -54,7 +54,7 @@ TEST(LoadFaults, IO_21_ACallbackThatThrowsLeavesTheModuleAsItWas) {
       return true;
     };
     try {
-      const auto report = load_into(mlp, path, options);
+      const auto report = load_into(layers, path, options);
       finished = calls <= k;
       // Where LibTorch's exceptions are caught the host's becomes an error as well; it is never lost.
       if (!finished) {
@@ -65,7 +65,7 @@ TEST(LoadFaults, IO_21_ACallbackThatThrowsLeavesTheModuleAsItWas) {
       EXPECT_STREQ(error.what(), "from the host");
     }
     if (!finished) {
-      EXPECT_EQ(fingerprint(mlp), before) << k;
+      EXPECT_EQ(fingerprint(layers), before) << k;
     }
   }
 }
@@ -73,28 +73,28 @@ TEST(LoadFaults, IO_21_ACallbackThatThrowsLeavesTheModuleAsItWas) {
 TEST(LoadFaults, IO_15_AFileCutShortWhileItIsReadIsAnErrorAndNoSignal) {
   const test::TempDir dir;
   const auto path = dir.write("model.safetensors", mlp_bytes());
-  Mlp mlp;
-  const auto before = fingerprint(mlp);
+  TwoLayers layers;
+  const auto before = fingerprint(layers);
   auto options = in_mode(IoMode::kRead);
   options.progress = [&](std::string_view stage, std::uint64_t, std::uint64_t) {
     if (stage == "plan") std::filesystem::resize_file(path, std::filesystem::file_size(path) / 2);
     return true;
   };
-  const auto report = load_into(mlp, path, options);
+  const auto report = load_into(layers, path, options);
   ASSERT_FALSE(report);
   EXPECT_EQ(report.error().code, "IO-CHANGED") << report.error().message;
   EXPECT_EQ(report.error().kind, ErrorKind::kChanged);
-  EXPECT_EQ(fingerprint(mlp), before);
+  EXPECT_EQ(fingerprint(layers), before);
   dir.write("model.safetensors", mlp_bytes());
-  EXPECT_TRUE(load_into(mlp, path, in_mode(IoMode::kRead)));
+  EXPECT_TRUE(load_into(layers, path, in_mode(IoMode::kRead)));
 }
 
 TEST(LoadFaults, IO_14_AFileRewrittenWhileItIsReadIsRefused) {
   const test::TempDir dir;
   const auto bytes = mlp_bytes();
   const auto path = dir.write("model.safetensors", bytes);
-  Mlp mlp;
-  const auto before = fingerprint(mlp);
+  TwoLayers layers;
+  const auto before = fingerprint(layers);
   auto options = in_mode(IoMode::kRead);
   options.progress = [&](std::string_view stage, std::uint64_t, std::uint64_t) {
     if (stage == "plan") {
@@ -103,10 +103,10 @@ TEST(LoadFaults, IO_14_AFileRewrittenWhileItIsReadIsRefused) {
     }
     return true;
   };
-  const auto report = load_into(mlp, path, options);
+  const auto report = load_into(layers, path, options);
   ASSERT_FALSE(report);
   EXPECT_EQ(report.error().code, "IO-CHANGED") << report.error().message;
-  EXPECT_EQ(fingerprint(mlp), before);
+  EXPECT_EQ(fingerprint(layers), before);
 }
 
 bool is_mapped(const std::string& path) {

@@ -24,22 +24,22 @@ std::vector<std::string> names(const ModelSpec& spec) {
   return all;
 }
 
-struct Mlp : nn::Module {
-  Mlp() : fc1(child<nn::Linear>("net.0.proj", 4, 8)), fc2(child<nn::Linear>("net.2", 8, 4, false)) {}
+struct Block : nn::Module {
+  Block() : fc1(child<nn::Linear>("net.0.proj", 4, 8)), fc2(child<nn::Linear>("net.2", 8, 4, false)) {}
   at::Tensor forward(const at::Tensor& x) const { return fc2->forward(fc1->forward(x)); }
   std::shared_ptr<nn::Linear> fc1, fc2;
 };
 
 struct Model : nn::Module {
-  explicit Model(int depth) : pos(declare("pos", {1, 2, 4})), blocks(child<nn::Stack<Mlp>>("blocks")) {
+  explicit Model(int depth) : pos(declare("pos", {1, 2, 4})), blocks(child<nn::Stack<Block>>("blocks")) {
     for (int i = 0; i < depth; ++i) blocks->add();
   }
   at::Tensor pos;
-  std::shared_ptr<nn::Stack<Mlp>> blocks;
+  std::shared_ptr<nn::Stack<Block>> blocks;
 };
 
-struct Tied : nn::Module {
-  Tied() : a(child<nn::Linear>("a", 2, 3)) { attach("z", a); }
+struct TwoNames : nn::Module {
+  TwoNames() : a(child<nn::Linear>("a", 2, 3)) { attach("z", a); }
   std::shared_ptr<nn::Linear> a;
 };
 
@@ -75,7 +75,7 @@ TEST(SpecOf, ListsNamesInNaturalOrder) {
 }
 
 TEST(SpecOf, GivesTiedParametersOneEntry) {
-  const auto spec = spec_of(Tied());
+  const auto spec = spec_of(TwoNames());
   ASSERT_EQ(spec.tensors.size(), 2U);
   EXPECT_EQ(spec.tensors[1].name, "a.weight");
   EXPECT_EQ(spec.tensors[1].aliases, std::vector<std::string>{"z.weight"});
