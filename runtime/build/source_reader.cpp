@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
 #include <mutex>
 #include <utility>
 
@@ -32,9 +33,15 @@ std::span<std::byte> chunk_buffer(std::uint64_t bytes) {
   return std::span(buffer).first(bytes);
 }
 
+/// Whether the file holds the numbers as memory does: row-major, in the host's byte order, every bit pattern a value.
+bool is_as_in_memory(const TensorEntry& entry) {
+  // A byte that is neither 0 nor 1 is no bool, so bools are always read and normalised.
+  return entry.strides.empty() && entry.dtype != DType::kBool && entry.big_endian == (std::endian::native == std::endian::big);
+}
+
 /// Whether reading the tensor shows every byte of its storage, in order.
 bool is_whole_storage(const TensorEntry& entry) {
-  return entry.strides.empty() && entry.dtype != DType::kBool && entry.offset == entry.storage_offset &&
+  return is_as_in_memory(entry) && entry.offset == entry.storage_offset &&
          entry.bytes == entry.storage_bytes;
 }
 
@@ -59,8 +66,7 @@ Result<void> in_chunks(std::uint64_t size, std::uint64_t chunk, const Work& work
 }  // namespace
 
 bool can_view(const TensorEntry& entry) {
-  // A byte that is neither 0 nor 1 is no bool, so bools are always read and normalised.
-  if (!entry.strides.empty() || entry.bytes == 0 || entry.dtype == DType::kBool) return false;
+  if (!is_as_in_memory(entry) || entry.bytes == 0) return false;
   return has_scalar_type(entry.dtype) && entry.offset % c10::elementSize(scalar_type_of(entry.dtype)) == 0;
 }
 
@@ -147,6 +153,11 @@ Result<void> SourceReader::verify_storage(const TensorEntry& entry) {
   return stream(entry, entry.storage_offset, entry.storage_bytes, true, place, [](auto, auto) {});
 }
 
+Result<void> SourceReader::check(std::uint32_t tensor) {
+  if (!wants_check(entry(tensor))) return {};
+  return verify_storage(entry(tensor));
+}
+
 Result<void> SourceReader::read_bytes(std::uint32_t tensor, std::uint64_t offset, std::span<std::byte> out) {
   const auto& listed = entry(tensor);
   if (wants_check(listed) && !is_whole_storage(listed)) {
@@ -163,7 +174,7 @@ Result<void> SourceReader::read(std::uint32_t tensor, at::Tensor& out) {
   if (wants_check(listed) && !is_whole_storage(listed)) {
     if (auto verified = verify_storage(listed); !verified) return verified;
   }
-  if (!listed.strides.empty() || listed.dtype == DType::kBool) return read_gathered(listed, out);
+  if (!is_as_in_memory(listed)) return read_gathered(listed, out);
   if (type == out.scalar_type()) return read_bytes(tensor, 0, bytes_of(out));
 
   // Each thread reads a chunk into its own buffer and casts it from the cache into its place.

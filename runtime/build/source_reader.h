@@ -47,6 +47,10 @@ class SourceReader {
   /// Fills `out` with the bytes [offset, offset + out.size()) of a contiguous tensor, on all threads, and reports progress.
   [[nodiscard]] Result<void> read_bytes(std::uint32_t tensor, std::uint64_t offset, std::span<std::byte> out);
 
+  /// The checksum of the tensor's whole storage, where the container carries one: for callers of read_tensor(), which sees
+  /// only the tensor's own bytes.
+  [[nodiscard]] Result<void> check(std::uint32_t tensor);
+
   /// Whether every file is still the one that was listed.
   [[nodiscard]] Result<void> unchanged() const;
   [[nodiscard]] std::uint64_t bytes_read() const { return bytes_; }

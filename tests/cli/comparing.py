@@ -1,6 +1,9 @@
 """diff: two checkpoints through their mappings."""
+import struct
+
 import _support as support
 from _support import DIGITS, document, read_safetensors, tenon
+from _torch_file import Tensor, torch_zip
 
 TIMM = str(DIGITS / "timm")
 TRANSFORMERS = str(DIGITS / "transformers")
@@ -81,6 +84,16 @@ class Diff(support.TestCase):
         code, answer = document("diff", a, b)
         self.assertEqual((code, answer["matched"], answer["only_in_a"], answer["only_in_b"]), (1, 1, ["y"], ["z"]))
         self.assertEqual(document("diff", a, a)[0], 0)
+
+    def test_a_damaged_archive_is_an_error_and_no_difference(self):
+        sound = torch_zip({"w": Tensor("F32", [2], content=struct.pack("<2f", 1, 2))})
+        damaged = sound.replace(struct.pack("<2f", 1, 2), struct.pack("<2f", 1, 3))
+        self.assertNotEqual(sound, damaged)
+        for name, content in (("a.pt", sound), ("b.pt", sound), ("c.pt", damaged)):
+            (self.folder / name).write_bytes(content)
+        a, b, c = (str(self.folder / name) for name in ("a.pt", "b.pt", "c.pt"))
+        self.assertEqual(tenon("diff", a, b, "--values").returncode, 0)
+        self.assert_one_line(tenon("diff", a, c, "--values"), 2, "c.pt", '"w"', "[ZP-CRC]")
 
     def test_an_unreadable_side_is_an_error(self):
         self.assert_one_line(tenon("diff", TIMM, str(self.folder / "absent")), 2, "IO-NOTFOUND")

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include <ATen/ops/arange.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/zeros.h>
@@ -20,6 +21,7 @@
 #include "tests/support/gguf_bytes.h"
 #include "tests/support/paths.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/torch_bytes.h"
 #include "tests/support/torch/golden.h"
 #include "tests/support/torch/hand_made.h"
 
@@ -145,6 +147,29 @@ TEST_P(TiedContainers, FillASharedWeightOnceAndTheBufferBesideIt) {
 INSTANTIATE_TEST_SUITE_P(OfTorch, TiedContainers,
                          testing::Values("tied.safetensors", "tied.zip.pt", "tied.legacy.pt", "tied.tar.pt", "tied.script.pt"),
                          as_test_name);
+
+TEST(BigEndianFiles, FillWithTheNumbersThatWereSaved) {
+  const auto path = [&](const test::TempDir& dir, const char* order, const std::string& data) {
+    auto members = test::torch_members(test::program(test::dict_of(test::plain_tensor())));
+    members[1].content = order;
+    members[2].content = data;
+    return dir.write(std::string(order) + ".pt", test::zip(members));
+  };
+  const std::string little("\0\0\x80\x3f\0\0\0\x40\0\0\x40\x40\0\0\x80\x40", 16);
+  const std::string big("\x3f\x80\0\0\x40\0\0\0\x40\x40\0\0\x40\x80\0\0", 16);
+  const test::TempDir dir;
+  const std::vector<RenameRow> rows{{{"w"}, "weight"}};
+  for (const std::string& file : {path(dir, "little", little), path(dir, "big", big)}) {
+    for (const IoMode io : {IoMode::kRead, IoMode::kMmap}) {
+      LoadOptions options;
+      options.io = io;
+      torch::nn::Linear layer(torch::nn::LinearOptions(2, 2).bias(false));
+      const auto report = load_into(*layer, file, options, rows);
+      ASSERT_TRUE(report) << report.error().message;
+      EXPECT_TRUE(at::equal(layer->weight, at::arange(1, 5, at::kFloat).view({2, 2}))) << file;
+    }
+  }
+}
 
 // Plain numbers too, by whatever policy.
 TEST(GgufFiles, AreDeclinedAndTheModuleStaysAsItWas) {

@@ -53,7 +53,8 @@ std::vector<Companion> companions(const Planned& planned, const FileForm& form, 
   return all;
 }
 
-Result<at::Tensor> read_companion(const Checkpoint& checkpoint, const Companion& companion) {
+Result<at::Tensor> read_companion(const Checkpoint& checkpoint, const Companion& companion, loading::SourceReader& reader) {
+  if (auto sound = reader.check(companion.tensor); !sound) return tl::unexpected(sound.error());
   const TensorEntry& entry = checkpoint.tensors[companion.tensor];
   at::Tensor tensor = at::empty(entry.shape, at::TensorOptions().dtype(scalar_type_of(entry.dtype)));
   const auto read = read_tensor(checkpoint, entry, {static_cast<std::byte*>(tensor.data_ptr()), tensor.nbytes()});

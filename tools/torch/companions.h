@@ -9,6 +9,7 @@
 
 #include <tenon/load.h>
 
+#include "runtime/build/source_reader.h"
 #include "runtime/mapping/table.h"
 
 namespace tenon::tools {
@@ -22,7 +23,9 @@ struct Companion {
 /// The tensors of the parts that `form` keeps beside the model; floats in `dtype` where one is given.
 [[nodiscard]] std::vector<Companion> companions(const Planned& planned, const FileForm& form, std::optional<DType> dtype);
 
-[[nodiscard]] Result<at::Tensor> read_companion(const Checkpoint& checkpoint, const Companion& companion);
+/// `reader` checks the checksums of the same checkpoint.
+[[nodiscard]] Result<at::Tensor> read_companion(const Checkpoint& checkpoint, const Companion& companion,
+                                                loading::SourceReader& reader);
 
 /// A warning (TN-CONVERT-PART) for each part that another layout of the family would have kept and this one does not.
 [[nodiscard]] std::vector<Finding> left_out(const Tables& tables, const Planned& planned, const FileForm& form,

@@ -131,8 +131,10 @@ Result<Output> output_of(const Options& options, const Tables& tables, const Pla
 
 Result<void> write(const Options& options, const Planned& planned, const Output& output, const OwnTensors& own) {
   const std::vector<loading::TensorToSave> list = output.list();
+  const loading::Progress silent({});
+  loading::SourceReader reader(*planned.checkpoint, /*mapped=*/false, /*verify=*/true, silent, 0);
   const auto produce = [&](std::size_t index) -> Result<at::Tensor> {
-    if (index >= output.rows.size()) return read_companion(*planned.checkpoint, output.beside[index - output.rows.size()]);
+    if (index >= output.rows.size()) return read_companion(*planned.checkpoint, output.beside[index - output.rows.size()], reader);
     const MappedTensor& row = output.rows[index];
     return loading::guarded("converting a tensor", [&]() -> Result<at::Tensor> {
       std::vector<at::Tensor> sources;

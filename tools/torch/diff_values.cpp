@@ -9,6 +9,7 @@
 
 #include "runtime/build/apply.h"
 #include "runtime/build/guard.h"
+#include "runtime/build/source_reader.h"
 #include "tools/common/comparison.h"
 #include "tools/common/interrupt.h"
 #include "tools/common/side.h"
@@ -32,9 +33,10 @@ bool only_bytes(const Side& side, const ComparedTensor& tensor) {
   });
 }
 
-Result<at::Tensor> values(const Side& side, const ComparedTensor& tensor, bool as_bytes) {
+Result<at::Tensor> values(const Side& side, const ComparedTensor& tensor, bool as_bytes, loading::SourceReader& reader) {
   std::vector<at::Tensor> sources;
   for (const std::uint32_t index : tensor.sources) {
+    if (auto sound = reader.check(index); !sound) return tl::unexpected(sound.error());
     auto source = read(*side.checkpoint, side.checkpoint->tensors[index], as_bytes);
     if (!source) return source;
     sources.push_back(std::move(*source));
@@ -57,15 +59,18 @@ std::optional<double> difference(const at::Tensor& a, const at::Tensor& b, doubl
 }
 
 Result<void> compare_values(const Sides& sides, double atol, double rtol, report::Comparison& comparison) {
+  const loading::Progress silent({});
+  loading::SourceReader reader_a(*sides.a.checkpoint, /*mapped=*/false, /*verify=*/true, silent, 0);
+  loading::SourceReader reader_b(*sides.b.checkpoint, /*mapped=*/false, /*verify=*/true, silent, 0);
   for (const auto& [name, a] : sides.a.tensors) {
     if (interrupt::requested()) return fail(ErrorKind::kCancelled, "TN-CANCELLED", "interrupted [TN-CANCELLED]");
     const auto b = sides.b.tensors.find(name);
     if (b == sides.b.tensors.end() || a.type.shape != b->second.type.shape) continue;
     const bool as_bytes = only_bytes(sides.a, a) || only_bytes(sides.b, b->second);
     if (as_bytes && a.type.dtype != b->second.type.dtype) continue;  // already listed as different
-    const auto values_a = values(sides.a, a, as_bytes);
+    const auto values_a = values(sides.a, a, as_bytes, reader_a);
     if (!values_a) return tl::unexpected(values_a.error());
-    const auto values_b = values(sides.b, b->second, as_bytes);
+    const auto values_b = values(sides.b, b->second, as_bytes, reader_b);
     if (!values_b) return tl::unexpected(values_b.error());
     if (const auto largest = difference(*values_a, *values_b, atol, rtol)) {
       comparison.different.push_back({name, "value", "", "", *largest});
