@@ -48,6 +48,7 @@ class PickleObjects {
   Result<NodeId> numpy_scalar(NodeId arguments);
   Result<NodeId> tensor_v1(NodeId arguments);
   Result<NodeId> tensor_v2(NodeId arguments);
+  [[nodiscard]] Result<void> check_metadata(NodeId arguments, std::uint32_t position) const;
   Result<NodeId> tensor_v3(NodeId arguments);
   Result<NodeId> quantised(NodeId arguments);
   Result<NodeId> parameter(NodeId arguments);

@@ -12,6 +12,7 @@ namespace tenon::formats {
 namespace {
 
 constexpr std::size_t kMaxStorageKey = 512;
+constexpr std::uint32_t kMostMetadata = 32;  // keys and values; torch writes two keys
 
 std::optional<std::uint64_t> storage_bytes(DType dtype, std::int64_t elements) {
   const auto bytes = byte_size(dtype, {elements});
@@ -212,6 +213,27 @@ Result<void> PickleObjects::check_view(const StorageInfo& storage, const TensorI
   return {};
 }
 
+/// Torch notes beside a tensor that its numbers are still to be negated or conjugated: as they lie they are others.
+Result<void> PickleObjects::check_metadata(NodeId arguments, std::uint32_t position) const {
+  if (graph_.tuple_size(arguments) <= position) return {};
+  const NodeId metadata = item(arguments, position);
+  if (graph_.kind(metadata) == NodeKind::kNone) return {};
+  if (graph_.kind(metadata) != NodeKind::kDict || graph_.item_count(metadata) > kMostMetadata) {
+    return wrong_argument("a tensor's metadata", metadata, "None or a small dict is required");
+  }
+  for (auto at = graph_.first_cell(metadata); at != PickleGraph::kNoCell;) {
+    const NodeId key = graph_.cell(at).item;
+    const auto value = graph_.cell(at).next;
+    const bool lazy = graph_.is_text(key, "conj") || graph_.is_text(key, "neg");
+    if (lazy && graph_.cell(value).item != PickleGraph::kFalseNode) {
+      return refuse("PK-LAZY", "a tensor that is still to be " + std::string(graph_.is_text(key, "neg") ? "negated" : "conjugated"),
+                    "numbers are read as they lie in the file", ErrorKind::kUnsupported);
+    }
+    at = graph_.cell(value).next;
+  }
+  return {};
+}
+
 Result<NodeId> PickleObjects::tensor_v1(NodeId arguments) {
   if (auto sound = require_count(arguments, "_rebuild_tensor", 4, 4); !sound) return Failure(sound.error());
   return dense("_rebuild_tensor", arguments, kNoNode, std::nullopt);
@@ -219,11 +241,13 @@ Result<NodeId> PickleObjects::tensor_v1(NodeId arguments) {
 
 Result<NodeId> PickleObjects::tensor_v2(NodeId arguments) {
   if (auto sound = require_count(arguments, "_rebuild_tensor_v2", 6, 7); !sound) return Failure(sound.error());
+  if (auto plain = check_metadata(arguments, 6); !plain) return Failure(plain.error());
   return dense("_rebuild_tensor_v2", arguments, item(arguments, 4), std::nullopt);
 }
 
 Result<NodeId> PickleObjects::tensor_v3(NodeId arguments) {
   if (auto sound = require_count(arguments, "_rebuild_tensor_v3", 7, 8); !sound) return Failure(sound.error());
+  if (auto plain = check_metadata(arguments, 7); !plain) return Failure(plain.error());
   const NodeId type = item(arguments, 6);
   if (graph_.kind(type) != NodeKind::kGlobal) return wrong_argument("a dtype", type, "a torch dtype is required");
   const auto dtype = dtype_of_torch_global(graph_.text(type));

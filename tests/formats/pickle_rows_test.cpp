@@ -32,6 +32,15 @@ std::string keyed(const std::string& key) { return weight(tensor(storage(key, nu
 std::string rebuild(const std::string& name, const std::string& arguments) {
   return weight(global("torch._utils", name) + "(" + arguments + "tR");
 }
+/// The seventh argument of _rebuild_tensor_v2.
+std::string with_metadata(const std::string& metadata) {
+  return rebuild("_rebuild_tensor_v2", storage("0", num(4)) + num(0) + ints({2}) + ints({1}) + "\x89N" + metadata);
+}
+std::string many_keys(int count) {
+  std::string items;
+  for (int i = 0; i < count; ++i) items += str(std::to_string(i)) + "\x89s";
+  return items;
+}
 std::string numpy_scalar(const std::string& type, const std::string& order, const std::string& bytes) {
   return global("numpy.core.multiarray", "scalar") + "(" + global("numpy", "dtype") + "(" + str(type) + num(0) + num(1) + "tR(" +
          num(3) + str(order) + "NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xff" + num(0) + "tbC" + little(bytes.size(), 1) + bytes + "tR";
@@ -121,6 +130,12 @@ std::vector<ContainerRow> pickle_rows() {
     {"PK_39_bytes", persistent("U\7storage" + global("torch", "FloatStorage") + str("0") + str("cpu") + num(4)), "", ""},
     {"PK_40", persistent(str("storage") + global("torch", "FakeStorage") + str("0") + str("cpu") + num(4)), "PK-STORAGE-TYPE", "\"torch.FakeStorage\"", kUnsupported},
     {"PK_42", rebuild("_rebuild_sparse_tensor", num(1) + num(2)), "PK-SPARSE", "sparse tensor", kUnsupported},
+    {"PK_LAZY_conj", with_metadata("}" + str("conj") + "\x88s"), "PK-LAZY", "still to be conjugated", kUnsupported},
+    {"PK_LAZY_neg", with_metadata("}" + str("other") + "\x88s" + str("neg") + "\x88s"), "PK-LAZY", "still to be negated", kUnsupported},
+    {"PK_LAZY_not", with_metadata("}" + str("neg") + "\x89s"), "", ""},
+    {"PK_LAZY_none", with_metadata("N"), "", ""},
+    {"PK_LAZY_kind", with_metadata(num(1)), "PK-ARGUMENT", "a tensor's metadata is a int"},
+    {"PK_LAZY_many", with_metadata("}" + many_keys(17)), "PK-ARGUMENT", "a tensor's metadata is a dict"},
     {"PK_43_up", keyed("../../x"), "PK-STORAGE-KEY", "storage key \"../../x\"", kUnsafe},
     {"PK_43_absolute", keyed("/x"), "PK-STORAGE-KEY", "storage key \"/x\"", kUnsafe},
     {"PK_43_empty", keyed(""), "PK-STORAGE-KEY", "storage key \"\"", kUnsafe},
