@@ -23,6 +23,8 @@ constexpr std::array kRemedies = {
     Remedy{"IO-MEMORY", "The file itself may be sound: free memory, or use a machine with more."},
     Remedy{"IX-NOTHING", "Name the folder or the file that holds the weights."},
     Remedy{"IX-NOT-IN-SHARD", "That shard was altered, or belongs to another version: fetch it again, with the index."},
+    Remedy{"PK-LAZY", "Save its resolve_neg() or resolve_conj() in its place."},
+    Remedy{"PK-SPARSE", "Save its to_dense() in its place."},
     Remedy{"ST-HEADER-LENGTH", kIncomplete},
     Remedy{"ST-HEADER-LIMIT", "This is no damage: the header is over the limit. Split the file into shards of fewer tensors."},
     Remedy{"ST-PAST-END", kIncomplete},
