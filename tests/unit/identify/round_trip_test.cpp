@@ -143,7 +143,9 @@ TEST_P(RoundTrip, EveryLayoutGivesTheSameModelBack) {
   ASSERT_FALSE(own.empty());
   for (const std::string& layout : layout_names(*builtin_tables(), part.family)) {
     const auto back = through(layout, part, own);
-    if (back) EXPECT_TRUE(*back == own) << layout;
+    if (back) {
+      EXPECT_TRUE(*back == own) << layout;
+    }
     EXPECT_TRUE(back || layout != part.layout) << part.layout << " cannot be written";
   }
 }
