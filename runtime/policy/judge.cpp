@@ -1,8 +1,10 @@
 #include "runtime/policy/judge.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 #include "runtime/io/text.h"
+#include "runtime/policy/rule_choices.h"
 
 namespace tenon {
 namespace {
@@ -39,11 +41,36 @@ Result<SelectPattern> parse_key(const PolicyRule& rule, const std::string& key) 
               "tenon explain TN-POLICY-PATTERN");
 }
 
+/// A rule in C++ is checked here and not by a parser: one that does nothing about what it waives would leave a hole.
+Result<void> rule_is_possible(const PolicyRule& rule) {
+  const auto among = [](auto choices, const auto& chosen) {
+    return std::find(choices.begin(), choices.end(), chosen) != choices.end();
+  };
+  const auto refuse = [&](const std::string& why) {
+    return fail(ErrorKind::kUsage, "TN-POLICY-VALUE",
+                fmt::format("rule {} on {}: {} [TN-POLICY-VALUE]", io::quoted(rule.text, 100),
+                            io::quoted(rule.key, 100), why),
+                "tenon explain TN-POLICY-VALUE");
+  };
+  if (!among(actions_on(rule.on), rule.action)) {
+    return refuse(fmt::format("\"{}\" cannot be done about \"{}\"", to_string(rule.action), to_string(rule.on)));
+  }
+  if (!rule.method.empty() && !among(resize_methods(), rule.method)) {
+    return refuse(fmt::format("method {} is not one of {}", io::quoted(rule.method, 40),
+                              fmt::join(resize_methods(), ", ")));
+  }
+  if (rule.to && dtype_kind(*rule.to) != DTypeKind::kFloat) {
+    return refuse(fmt::format("weights are cast to floating point numbers and not to {}", dtype_name(*rule.to)));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Judge> Judge::make(const Policy& policy) {
   Judge judge(policy);
   for (const PolicyRule& rule : judge.policy_.rules) {
+    if (auto possible = rule_is_possible(rule); !possible) return tl::unexpected(possible.error());
     auto key = parse_key(rule, rule.key);
     if (!key) return tl::unexpected(key.error());
     Compiled compiled{*key, {}};

@@ -28,12 +28,11 @@ struct Judgement {
 /// A policy with its patterns read. Remembers which rules were of use.
 class Judge {
  public:
-  /// The error says which rule has which wrong pattern.
+  /// The error says which rule has which wrong pattern, action or value.
   [[nodiscard]] static Result<Judge> make(const Policy& policy);
 
   /// The first rule on `kind` whose pattern matches the key, else the preset's cell. kShape by the
-  /// preset comes back as refused; what a preset adapts depends on the tensors and is asked of
-  /// `adapts_sizes` and `fills_shapes`.
+  /// preset comes back as refused; what a preset adapts depends on the tensors: see AskedSizes.
   [[nodiscard]] Judgement judge(FindingKind kind, std::string_view key);
   /// The dtype a rule wants for a float tensor of this name; nullopt where no rule casts it.
   [[nodiscard]] std::optional<Judgement> cast_for(std::string_view key);

@@ -6,11 +6,13 @@
 #include <tenon/policy.h>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "runtime/io/memory_guard.h"
 #include "runtime/io/text.h"
 #include "runtime/mapping/pattern.h"
 #include "runtime/mapping/yaml_node.h"
+#include "runtime/policy/rule_choices.h"
 
 namespace tenon {
 namespace {
@@ -44,30 +46,6 @@ constexpr Word<FindingKind> kKinds[] = {{"missing", FindingKind::kMissing},
                                         {"dtype", FindingKind::kDtype}};
 constexpr Word<DType> kCasts[] = {
     {"fp32", DType::kF32}, {"fp16", DType::kF16}, {"bf16", DType::kBF16}};
-constexpr Word<std::string_view> kMethods[] = {
-    {"bicubic", "bicubic"}, {"bilinear", "bilinear"}, {"nearest", "nearest"}};
-
-constexpr Word<Action> kOnMissing[] = {{"fill", Action::kFill}, {"refuse", Action::kRefuse}};
-constexpr Word<Action> kOnUnexpected[] = {{"drop", Action::kDrop}, {"refuse", Action::kRefuse}};
-constexpr Word<Action> kOnShape[] = {{"resize", Action::kResize},
-                                     {"inflate", Action::kInflate},
-                                     {"fill", Action::kFill},
-                                     {"refuse", Action::kRefuse}};
-constexpr Word<Action> kOnDtype[] = {{"cast", Action::kCast}, {"refuse", Action::kRefuse}};
-
-/// What a policy may do about each kind of finding.
-Words<Action> actions_on(FindingKind kind) {
-  switch (kind) {
-    case FindingKind::kMissing:
-      return kOnMissing;
-    case FindingKind::kUnexpected:
-      return kOnUnexpected;
-    case FindingKind::kShape:
-      return kOnShape;
-    default:
-      return kOnDtype;
-  }
-}
 
 template <class T>
 std::string listed(Words<T> words) {
@@ -186,7 +164,9 @@ class Reader {
     if (!key) return tl::unexpected(key.error());
     made.key = std::move(*key);
     if (auto read = word(node, "on", kKinds, made.on); !read) return tl::unexpected(read.error());
-    if (auto read = word(node, "do", actions_on(made.on), made.action); !read)
+    std::vector<Word<Action>> actions;
+    for (const Action action : actions_on(made.on)) actions.push_back({to_string(action), action});
+    if (auto read = word(node, "do", actions, made.action); !read)
       return tl::unexpected(read.error());
     if (made.action == Action::kRefuse) made.level = Severity::kError;
     if (auto read = word(node, "level", kLevels, made.level); !read)
@@ -215,8 +195,10 @@ class Reader {
       }
     }
     if (auto read = fill(node, made.with); !read) return read;
+    std::vector<Word<std::string_view>> methods;
+    for (const std::string_view method : resize_methods()) methods.push_back({method, method});
     std::string_view method;
-    if (auto read = word(node, "method", kMethods, method); !read) return read;
+    if (auto read = word(node, "method", methods, method); !read) return read;
     made.method = method;
     if (made.action == Action::kCast) return cast(node, made);
     return {};

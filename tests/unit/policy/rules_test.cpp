@@ -253,6 +253,38 @@ TEST(PolicyRules, AWrongPatternInCppIsAFindingThatNamesTheRule) {
   EXPECT_EQ(with_id(decision.report, "TN-POLICY-PATTERN").size(), 1u);
 }
 
+TEST(PolicyRules, AnActionThatWouldLeaveATensorUnboundIsRefusedInCppToo) {
+  const std::vector<std::pair<FindingKind, Action>> impossible = {
+      {FindingKind::kMissing, Action::kDrop}, {FindingKind::kMissing, Action::kKeep}, {FindingKind::kShape, Action::kCast},
+      {FindingKind::kUnexpected, Action::kFill}, {FindingKind::kConfig, Action::kRefuse}};
+  for (const auto& [on, action] : impossible) {
+    CheckCase subject(without(small_vit(), "head.bias"), small_vit());
+    PolicyRule rule;
+    rule.on = on;
+    rule.key = "head.bias";
+    rule.action = action;
+    rule.text = "mine";
+    subject.policy.rules = {rule};
+    const Decision decision = subject.decide();
+    EXPECT_EQ(decision.report.verdict, Verdict::kRefused) << to_string(on) << ' ' << to_string(action);
+    const auto found = with_id(decision.report, "TN-POLICY-VALUE");
+    ASSERT_EQ(found.size(), 1u) << to_string(on) << ' ' << to_string(action);
+    EXPECT_NE(found[0].message.find("mine"), std::string::npos);
+  }
+}
+
+TEST(PolicyRules, AnUnknownWayToResizeOrCastIsRefusedInCppToo) {
+  CheckCase subject(small_vit(), small_vit());
+  subject.policy.resize("pos_embed", "cubic");
+  EXPECT_EQ(with_id(subject.decide().report, "TN-POLICY-VALUE").size(), 1u);
+  subject.policy.rules.clear();
+  subject.policy.cast("**", DType::kI32);
+  EXPECT_EQ(with_id(subject.decide().report, "TN-POLICY-VALUE").size(), 1u);
+  subject.policy.rules.clear();
+  subject.policy.resize("pos_embed", "nearest").cast("**", DType::kF16);
+  EXPECT_TRUE(with_id(subject.decide().report, "TN-POLICY-VALUE").empty());
+}
+
 TEST(PolicyExpectations, AnotherFamilyIsRefused) {
   CheckCase subject(small_vit(), small_vit());
   subject.policy.expect.family = "clip";
