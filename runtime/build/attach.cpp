@@ -31,7 +31,6 @@ Result<LoadOptions> options_for_partners(const Loaded<torch::nn::Module>& model,
   theirs.tables = *tables;
   theirs.families = options.families;
   theirs.limits = options.limits;
-  theirs.log = options.log;
   theirs.progress = options.progress;
   theirs.audit = options.audit;
   theirs.forward = options.forward;
@@ -77,7 +76,7 @@ Result<void> attach_partners(Loaded<torch::nn::Module>& model, const LoadOptions
       if (changes_the_model(role)) model.report.findings.push_back(left_out(role, path, model.report.family));
       continue;
     }
-    auto partner = build(std::move(*planned), *theirs);
+    auto partner = build_planned(std::move(*planned), *theirs);
     if (!partner) return about(role, path, partner.error());
     const auto joined = guarded("attaching a partner", [&] { return family->attach(partner->model, *model.model); });
     if (!joined) return about(role, path, joined.error());

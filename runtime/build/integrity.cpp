@@ -18,8 +18,9 @@ std::string lower(std::string text) {
   return text;
 }
 
-Result<void> check_file(const CheckpointFile& file, const std::string& expected) {
-  const auto found = io::sha256_of(*file.source);
+Result<void> check_file(const CheckpointFile& file, const std::string& expected, const Progress& progress) {
+  const auto step = [&](std::uint64_t done) { return progress.report("open", done, file.source->size()); };
+  const auto found = io::sha256_of(*file.source, step);
   if (!found) return tl::unexpected(found.error());
   if (*found == lower(expected)) return {};
   return io::refuse(ErrorKind::kIntegrity,
@@ -30,11 +31,21 @@ Result<void> check_file(const CheckpointFile& file, const std::string& expected)
                     kRemedy);
 }
 
+Failure not_listed(const CheckpointFile& file) {
+  return io::refuse(ErrorKind::kIntegrity,
+                    "TN-SHA256",
+                    {.file = file.path},
+                    "the policy lists hashes and none of " + io::quoted(base_name(file.path)),
+                    "every file of the checkpoint must be listed",
+                    "list the hash of this file too, under expect: sha256: of the policy");
+}
+
 }  // namespace
 
 Result<void> check_sha256(const Checkpoint& checkpoint,
                           const std::string& sha256,
-                          const std::map<std::string, std::string>& by_name) {
+                          const std::map<std::string, std::string>& by_name,
+                          const Progress& progress) {
   if (!sha256.empty()) {
     if (checkpoint.files.size() != 1) {
       return io::refuse(ErrorKind::kUsage,
@@ -44,22 +55,16 @@ Result<void> check_sha256(const Checkpoint& checkpoint,
                         "one hash is of one file",
                         "list the hashes under expect: sha256: in a policy file");
     }
-    if (auto same = check_file(checkpoint.files.front(), sha256); !same) return same;
+    if (auto same = check_file(checkpoint.files.front(), sha256, progress); !same) return same;
   }
-  bool listed = by_name.empty();
+  if (by_name.empty()) return {};
   for (const auto& file : checkpoint.files) {
-    const auto expected = by_name.find(base_name(file.path));
-    if (expected == by_name.end()) continue;
-    listed = true;
-    if (auto same = check_file(file, expected->second); !same) return same;
+    if (!by_name.contains(base_name(file.path))) return not_listed(file);
   }
-  if (listed) return {};
-  return io::refuse(ErrorKind::kIntegrity,
-                    "TN-SHA256",
-                    {.file = checkpoint.path},
-                    "the policy's hashes name other files than " + io::quoted(base_name(checkpoint.files.front().path)),
-                    "a file of the checkpoint must be among them",
-                    kRemedy);
+  for (const auto& file : checkpoint.files) {
+    if (auto same = check_file(file, by_name.at(base_name(file.path)), progress); !same) return same;
+  }
+  return {};
 }
 
 }  // namespace tenon::loading

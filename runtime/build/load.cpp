@@ -6,6 +6,7 @@
 
 #include "runtime/build/attach.h"
 #include "runtime/build/guard.h"
+#include "runtime/build/logged.h"
 #include "runtime/build/refusal.h"
 #include "runtime/build/run_plan.h"
 #include "runtime/build/stages.h"
@@ -48,7 +49,7 @@ Failure undecided(const Planned& planned) {
 
 }  // namespace
 
-Result<Loaded<torch::nn::Module>> build(Planned planned, const LoadOptions& options) {
+Result<Loaded<torch::nn::Module>> loading::build_planned(Planned planned, const LoadOptions& options) {
   if (!planned.plan || !planned.skeleton) return loading::refusal(std::move(planned.report));
   if (options.forward && !planned.report.loadable) return undecided(planned);
   auto report = loading::run_plan(*planned.skeleton, *planned.checkpoint, *planned.plan, std::move(planned.report), options);
@@ -56,15 +57,21 @@ Result<Loaded<torch::nn::Module>> build(Planned planned, const LoadOptions& opti
   return Loaded<torch::nn::Module>{std::move(planned.skeleton), std::move(*report)};
 }
 
+Result<Loaded<torch::nn::Module>> build(Planned planned, const LoadOptions& options) {
+  const std::string path = planned.checkpoint ? planned.checkpoint->path : std::string();
+  return loading::logged(options.log, path, loading::build_planned(std::move(planned), options));
+}
+
 Result<Loaded<torch::nn::Module>> load_any(const std::string& path, const LoadOptions& options) {
-  return loading::guarded("loading the checkpoint", [&]() -> Result<Loaded<torch::nn::Module>> {
+  const auto load = [&]() -> Result<Loaded<torch::nn::Module>> {
     auto planned = loading::plan_for(path, options, options.forward);
     if (!planned) return tl::unexpected(planned.error());
-    auto loaded = build(std::move(*planned), options);
+    auto loaded = loading::build_planned(std::move(*planned), options);
     if (!loaded) return loaded;
     if (auto attached = loading::attach_partners(*loaded, options); !attached) return tl::unexpected(attached.error());
     return loaded;
-  });
+  };
+  return loading::logged(options.log, path, loading::guarded("loading the checkpoint", load));
 }
 
 }  // namespace tenon

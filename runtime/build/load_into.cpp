@@ -9,6 +9,7 @@
 
 #include "runtime/identify/choose_part.h"
 #include "runtime/build/guard.h"
+#include "runtime/build/logged.h"
 #include "runtime/build/module_index.h"
 #include "runtime/build/own_names.h"
 #include "runtime/build/progress.h"
@@ -148,7 +149,8 @@ Result<LoadReport> load_into(torch::nn::Module& module,
                              const std::string& path,
                              const LoadOptions& options,
                              const std::string& rename_yaml) {
-  return loading::guarded("loading into the module", [&] { return fill(module, path, options, rename_yaml); });
+  auto filled = loading::guarded("loading into the module", [&] { return fill(module, path, options, rename_yaml); });
+  return loading::logged(options.log, path, std::move(filled));
 }
 
 }  // namespace tenon

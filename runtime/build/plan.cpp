@@ -10,6 +10,7 @@
 #include "runtime/build/as_asked.h"
 #include "runtime/build/guard.h"
 #include "runtime/build/integrity.h"
+#include "runtime/build/logged.h"
 #include "runtime/build/partners.h"
 #include "runtime/build/progress.h"
 #include "runtime/build/refusal.h"
@@ -74,7 +75,7 @@ Result<Opened> open(const std::string& path, const LoadOptions& options, const P
   auto checkpoint = open_checkpoint(argument.path, options.limits);
   if (!checkpoint) return tl::unexpected(checkpoint.error());
   if (auto loadable = decline_gguf(**checkpoint); !loadable) return tl::unexpected(loadable.error());
-  auto hashed = check_sha256(**checkpoint, options.sha256, options.policy.expect.sha256);
+  auto hashed = check_sha256(**checkpoint, options.sha256, options.policy.expect.sha256, progress);
   if (!hashed) return tl::unexpected(hashed.error());
   return Opened{std::move(*checkpoint), argument.part.empty() ? options.part : argument.part};
 }
@@ -204,7 +205,8 @@ Result<Planned> loading::plan_for(const std::string& path, const LoadOptions& op
 }
 
 Result<Planned> plan_any(const std::string& path, const LoadOptions& options) {
-  return loading::guarded("planning the load", [&] { return loading::plan_for(path, options, /*forward=*/false); });
+  auto planned = loading::guarded("planning the load", [&] { return loading::plan_for(path, options, /*forward=*/false); });
+  return loading::logged(options.log, path, std::move(planned));
 }
 
 }  // namespace tenon

@@ -29,4 +29,7 @@ struct Opened {
 /// plan_any; `forward`: an undecided value that the forward needs is an error and not a warning.
 [[nodiscard]] Result<Planned> plan_for(const std::string& path, const LoadOptions& options, bool forward);
 
+/// build, without a word to the log.
+[[nodiscard]] Result<Loaded<torch::nn::Module>> build_planned(Planned planned, const LoadOptions& options);
+
 }  // namespace tenon::loading

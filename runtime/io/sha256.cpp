@@ -47,7 +47,7 @@ std::string Sha256::hex() {
   return text;
 }
 
-Result<std::string> sha256_of(const ByteSource& source) {
+Result<std::string> sha256_of(const ByteSource& source, const std::function<Result<void>(std::uint64_t)>& step) {
   Sha256 hash;
   std::vector<std::byte> buffer(static_cast<std::size_t>(std::min<std::uint64_t>(kChunk, source.size())));
   for (std::uint64_t at = 0; at < source.size();) {
@@ -56,6 +56,8 @@ Result<std::string> sha256_of(const ByteSource& source) {
     if (const auto read = source.read(at, chunk); !read) return Failure(read.error());
     hash.update(chunk);
     at += length;
+    if (!step) continue;
+    if (const auto next = step(at); !next) return Failure(next.error());
   }
   if (const auto same = source.unchanged(); !same) return Failure(same.error());
   return hash.hex();

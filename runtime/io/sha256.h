@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -27,7 +29,9 @@ class Sha256 {
   std::unique_ptr<void, Free> context_;
 };
 
-/// Of the whole source, in bounded memory; kChanged when it changed meanwhile.
-[[nodiscard]] Result<std::string> sha256_of(const ByteSource& source);
+/// Of the whole source, in bounded memory; kChanged when it changed meanwhile. `step` hears how many bytes are done after
+/// each chunk, and its failure ends it.
+[[nodiscard]] Result<std::string> sha256_of(const ByteSource& source,
+                                            const std::function<Result<void>(std::uint64_t)>& step = {});
 
 }  // namespace tenon::io

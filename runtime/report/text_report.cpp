@@ -146,27 +146,8 @@ void append_lines(std::string& out, const std::vector<const Finding*>& findings,
     out += fmt::format("{}... and {} (-v)\n", indent, counted(lines.size() - count, "more line"));
 }
 
-std::string counts_line(const Counts& counts) {
-  std::string line =
-      fmt::format("{} of {} matched", counts.matched, counted(counts.expected, "model tensor"));
-  const auto add = [&](std::uint64_t count, std::string_view what) {
-    if (count != 0) line += fmt::format(", {} {}", count, what);
-  };
-  add(counts.derived, "computed by the model");
-  add(counts.missing, "missing");
-  add(counts.mismatched, "different");
-  line += fmt::format("; {} of the file", counted(counts.found, "tensor"));
-  add(counts.unexpected, "unexpected");
-  add(counts.ignored, "ignored");
-  add(counts.waived, "waived");
-  return line;
-}
-
 std::string head_line(std::string_view path, const LoadReport& report, const Paint& paint) {
-  std::string line = fmt::format("{}: {}: ", paint(report.verdict), shown(path));
-  if (!report.part.empty() && report.part != "model") line += shown(report.part) + ": ";
-  return line + model_name(report.family, report.variant, report.layout) +
-         fmt::format(", policy {}", shown(report.policy));
+  return fmt::format("{}: {}", paint(report.verdict), subject_of(path, report));
 }
 
 void append_diagnoses(std::string& out, const LoadReport& report, const TextOptions& options) {
@@ -218,18 +199,7 @@ std::string operations_line(const LoadReport& report) {
 }
 
 void append_provenance(std::string& out, const LoadReport& report) {
-  for (const Provenance& tensor : report.tensors) {
-    std::string from;
-    for (const std::string& name : tensor.from) from += (from.empty() ? "" : ", ") + shown(name);
-    std::string ops;
-    for (const std::string& op : tensor.ops) ops += (ops.empty() ? "" : ", ") + shown(op);
-    out += fmt::format("  {} = {}", shown(tensor.target),
-                       from.empty() ? std::string(to_string(tensor.origin)) : from);
-    if (!ops.empty()) out += " [" + ops + "]";
-    out += ", " + shown(tensor.type);
-    if (!tensor.rule.empty()) out += ", " + sentence(tensor.rule);
-    out += "\n";
-  }
+  for (const Provenance& tensor : report.tensors) out += fmt::format("  {}\n", shown(tensor));
 }
 
 void append_load(std::string& out, const LoadReport& report) {
@@ -259,7 +229,7 @@ std::string to_text(std::string_view verb, const Outcome& outcome, const TextOpt
     append_diagnoses(out, *report, options);
     append_lines(out, unexplained(*report, options.verbose),
                  report->diagnosis.empty() ? kOtherLines : kOtherLinesBesideCauses, "  ", options);
-    out += "  " + counts_line(report->counts) + "\n";
+    out += "  " + shown(report->counts) + "\n";
     const std::string operations = operations_line(*report);
     if (!operations.empty()) out += "  " + operations + "\n";
     if (report->verdict != Verdict::kRefused && verb == "check") {

@@ -104,4 +104,40 @@ std::string model_name(std::string_view family, std::string_view variant, std::s
   return name;
 }
 
+std::string shown(const Counts& counts) {
+  std::string line =
+      fmt::format("{} of {} matched", counts.matched, counted(counts.expected, "model tensor"));
+  const auto add = [&](std::uint64_t count, std::string_view what) {
+    if (count != 0) line += fmt::format(", {} {}", count, what);
+  };
+  add(counts.derived, "computed by the model");
+  add(counts.missing, "missing");
+  add(counts.mismatched, "different");
+  line += fmt::format("; {} of the file", counted(counts.found, "tensor"));
+  add(counts.unexpected, "unexpected");
+  add(counts.ignored, "ignored");
+  add(counts.waived, "waived");
+  return line;
+}
+
+std::string subject_of(std::string_view path, const LoadReport& report) {
+  std::string line = shown(path) + ": ";
+  if (!report.part.empty() && report.part != "model") line += shown(report.part) + ": ";
+  return line + model_name(report.family, report.variant, report.layout) +
+         fmt::format(", policy {}", shown(report.policy));
+}
+
+std::string shown(const Provenance& tensor) {
+  std::string from;
+  for (const std::string& name : tensor.from) from += (from.empty() ? "" : ", ") + shown(name);
+  std::string ops;
+  for (const std::string& op : tensor.ops) ops += (ops.empty() ? "" : ", ") + shown(op);
+  std::string line = fmt::format("{} = {}", shown(tensor.target),
+                                 from.empty() ? std::string(to_string(tensor.origin)) : from);
+  if (!ops.empty()) line += " [" + ops + "]";
+  line += ", " + shown(tensor.type);
+  if (!tensor.rule.empty()) line += ", " + sentence(tensor.rule);
+  return line;
+}
+
 }  // namespace tenon::report

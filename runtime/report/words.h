@@ -39,4 +39,11 @@ class Paint {
 [[nodiscard]] std::string model_name(std::string_view family, std::string_view variant,
                                      std::string_view layout);
 
+/// "44 of 45 model tensors matched, 1 missing; 44 tensors of the file".
+[[nodiscard]] std::string shown(const Counts& counts);
+/// "model.safetensors: vit/custom (timm), policy strict".
+[[nodiscard]] std::string subject_of(std::string_view path, const LoadReport& report);
+/// "head.weight = classifier.weight [rename], F32 [10, 48], transformers#7": where a tensor came from.
+[[nodiscard]] std::string shown(const Provenance& tensor);
+
 }  // namespace tenon::report

@@ -175,6 +175,8 @@ class Documents(support.TestCase):
     def test_nothing_but_the_document_is_on_standard_output(self):
         done = tenon("load", str(DIGITS / "transformers"), "--json", "--progress", "json", "--log-level", "trace")
         json.loads(done.stdout)
+        self.assertIn(b"trace blocks.0.attn.qkv.weight = ", done.stderr)
+        self.assertIn(b"info accepted: ", done.stderr)
         stages = [json.loads(line)["stage"] for line in done.stderr.splitlines() if line.startswith(b"{")]
         for stage in ("open", "identify", "plan", "bind"):
             self.assertIn(stage, stages)

@@ -1,4 +1,5 @@
 """Sharded checkpoints: what index and shards do not agree on is said by every verb, before anything else."""
+import hashlib
 import json
 
 import _support as support
@@ -38,6 +39,18 @@ class Shards(support.TestCase):
         self.assertEqual((code, answer["verdict"], answer["findings"]), (0, "accepted", []))
         self.assertEqual(answer["counts"]["matched"], len(self.tensors))
         self.assertEqual(self.container_findings("inspect"), [])
+
+    def test_a_policy_with_hashes_must_have_one_of_every_shard(self):
+        def check(*shards):
+            hashes = {shard: hashlib.sha256((self.folder / shard).read_bytes()).hexdigest() for shard in shards}
+            policy = self.folder / "gate.json"
+            policy.write_text(json.dumps({"tenon_policy": 1, "expect": {"sha256": hashes}}))
+            return [tenon(verb, str(self.folder), "--policy", str(policy)) for verb in ("check", "load")]
+
+        for done in check(*SHARDS):
+            self.assertEqual(done.returncode, 0, done.stderr)
+        for done in check(SHARDS[0]):
+            self.assert_one_line(done, 5, SHARDS[1], "none", "TN-SHA256")
 
     def test_a_missing_shard_is_named_before_anything_else(self):
         (self.folder / SHARDS[1]).unlink()

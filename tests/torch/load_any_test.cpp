@@ -1,7 +1,9 @@
 // From a path to a module, on a golden of the ViT family.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <vector>
 
 #include <ATen/ops/equal.h>
 #include <ATen/ops/rand.h>
@@ -99,6 +101,58 @@ TEST(LoadAny, ChecksThePolicysHashesOfEachFileByName) {
   const auto elsewhere = load_any(plain(), options);
   ASSERT_FALSE(elsewhere);
   EXPECT_EQ(elsewhere.error().kind, ErrorKind::kIntegrity);
+}
+
+struct Line {
+  LogLevel level;
+  std::string text;
+};
+
+std::vector<Line> logged(const std::string& path, LoadOptions options, bool succeeds) {
+  std::vector<Line> lines;
+  options.log = [&](LogLevel level, std::string_view text) { lines.push_back({level, std::string(text)}); };
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  const auto loaded = load_any(path, options);
+  EXPECT_EQ(testing::internal::GetCapturedStdout() + testing::internal::GetCapturedStderr(), "");
+  EXPECT_EQ(loaded.has_value(), succeeds);
+  return lines;
+}
+
+std::size_t with(const std::vector<Line>& lines, LogLevel level, const std::string& text) {
+  return static_cast<std::size_t>(std::count_if(lines.begin(), lines.end(), [&](const Line& line) {
+    return line.level == level && line.text.find(text) != std::string::npos;
+  }));
+}
+
+TEST(LoadAny, TellsTheHostsLogWhereEachTensorCameFromAndHowItEnded) {
+  const auto lines = logged(plain(), settled(), true);
+  EXPECT_EQ(with(lines, LogLevel::kTrace, " [rename], F32 ["), test::read_tensors(plain()).size());
+  EXPECT_EQ(lines.back().level, LogLevel::kInfo);
+  EXPECT_EQ(lines.back().text.rfind("accepted: " + plain() + ": vit/", 0), 0U) << lines.back().text;
+}
+
+TEST(LoadAny, TellsTheHostsLogWhatWasWaivedAndWhatRefused) {
+  auto options = settled();
+  options.set.set("num_classes", 3, ConfigOrigin::kSet);
+  const auto refused = logged(plain(), options, false);
+  EXPECT_EQ(with(refused, LogLevel::kError, "[TN-SHAPE]"), 2U);  // weight and bias of the head
+  EXPECT_EQ(with(refused, LogLevel::kInfo, ""), 0U);
+  EXPECT_EQ(refused.back().level, LogLevel::kError);
+  options.policy = policy_preset("lenient").value();
+  const auto waived = logged(plain(), options, true);
+  EXPECT_EQ(with(waived, LogLevel::kWarn, "[TN-SHAPE]"), 2U);
+  EXPECT_EQ(with(waived, LogLevel::kError, ""), 0U);
+  EXPECT_EQ(waived.back().text.rfind("accepted-with-waivers: ", 0), 0U) << waived.back().text;
+}
+
+TEST(LoadAny, IsCancelledWhileAHashIsComputed) {
+  auto options = settled();
+  options.sha256 = std::string(64, '0');
+  options.progress = [](std::string_view, std::uint64_t done, std::uint64_t) { return done == 0; };
+  const auto cancelled = load_any(plain(), options);
+  ASSERT_FALSE(cancelled);
+  EXPECT_EQ(cancelled.error().kind, ErrorKind::kCancelled);
 }
 
 TEST(LoadAny, RefusesASettingThatTheFamilyDoesNotHaveAsWrongUsage) {

@@ -62,7 +62,7 @@ struct Options {
   bool verbose = false;
   Progress progress = Progress::kAuto;
   Color color = Color::kAuto;
-  std::string log_level = "warn";
+  std::string log_level = "off";  // the report says what there is to say
 };
 
 /// The command line asks for text (--help, --version), which is to be printed.
