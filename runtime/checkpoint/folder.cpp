@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "runtime/io/errno_text.h"
+#include "runtime/io/shard_name.h"
 #include "runtime/io/text.h"
 
 namespace tenon::checkpoint {
@@ -105,6 +106,7 @@ Result<std::string> find_weights(const std::string& folder, const std::vector<st
   if (indexes.size() == 1) return indexes.front();
   if (files.empty() && indexes.empty()) return std::string{};
   if (files.size() == 1 && indexes.empty()) return files.front();
+  const bool is_split = indexes.empty() && std::all_of(files.begin(), files.end(), [](const auto& name) { return io::shard_of(name).has_value(); });
   files.insert(files.begin(), indexes.begin(), indexes.end());
   std::string listed;
   for (std::size_t i = 0; i < files.size() && i < 5; ++i) listed += (i == 0 ? "" : ", ") + io::quoted(files[i], 48);
@@ -114,7 +116,8 @@ Result<std::string> find_weights(const std::string& folder, const std::vector<st
                     {.file = folder},
                     std::to_string(files.size()) + " checkpoints: " + listed,
                     "one must be meant",
-                    "Give the file in place of its folder.");
+                    is_split ? "These are shards without their index, which says what lies where: get the .index.json of the same source too."
+                             : "Give the file in place of its folder.");
 }
 
 std::vector<std::string> sibling_configs(const std::string& file,

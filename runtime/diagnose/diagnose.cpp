@@ -37,6 +37,12 @@ void order(std::vector<Answer>& answers) {
   });
 }
 
+/// A deeper cause has named it already, so what would follow from it need not: another rule may know better.
+bool is_told(const Cause& cause, const std::set<std::size_t>& explained) {
+  const auto roots = cause.explains.begin() + static_cast<std::ptrdiff_t>(std::min(cause.roots, cause.explains.size()));
+  return cause.roots != 0 && std::all_of(cause.explains.begin(), roots, [&](std::size_t index) { return explained.count(index) != 0; });
+}
+
 /// What no rule has words for speaks for itself: one entry for each id, in the order of the
 /// findings.
 void append_others(const Case& subject, const std::set<std::size_t>& explained,
@@ -60,6 +66,7 @@ std::vector<Diagnosis> diagnose(const Case& subject) {
   std::vector<Diagnosis> diagnoses;
   for (Answer& answer : answers) {
     std::vector<std::size_t> fresh;
+    if (is_told(answer.cause, explained)) continue;
     for (const std::size_t index : answer.cause.explains) {
       if (explained.insert(index).second) fresh.push_back(index);
     }

@@ -141,9 +141,23 @@ std::string contents(const Checkpoint& checkpoint) {
                      foreign ? fmt::format("{} file", container_name(checkpoint.container)) : std::string("file"));
 }
 
+/// A pickle of a whole Python object and of no tensor beside it: the first one; null where there are tensors.
+const InertObject* only_object(const Checkpoint& checkpoint) {
+  if (!checkpoint.tensors.empty()) return nullptr;
+  const auto is_object = [](const InertObject& object) { return object.kind.starts_with("global "); };
+  const auto found = std::find_if(checkpoint.objects.begin(), checkpoint.objects.end(), is_object);
+  return found == checkpoint.objects.end() ? nullptr : &*found;
+}
+
 std::optional<Cause> nothing_known(const Case& subject) {
   auto root = with_id(subject, "TN-IDENTITY-UNKNOWN");
   if (root.empty()) return std::nullopt;
+  if (const InertObject* object = only_object(subject.checkpoint)) {
+    return Cause{fmt::format("this {} file holds a whole Python object ({}{}{}) and no tensors by name", container_name(subject.checkpoint.container),
+                             io::escape(object->kind.substr(std::string_view("global ").size()), 120), object->path.empty() ? "" : " under ",
+                             object->path.empty() ? "" : io::quoted(object->path, 80)),
+                 "Where its code is installed, load it there and save the object's state_dict() alone.", std::move(root)};
+  }
   std::string nearest;
   for (const Part& part : subject.identity.parts) {
     if (!part.nearest.empty())
@@ -202,6 +216,14 @@ std::optional<Cause> in_another_order(const Case& subject) {
   return Cause{cut(finding.message, 400), finding.remedy, with_consequences(subject, std::move(root))};
 }
 
+/// Sizes were read off weights whose axes stand in another order.
+std::optional<Cause> in_foreign_axes(const Case& subject) {
+  auto root = with_id(subject, "TN-AXES");
+  if (root.empty()) return std::nullopt;
+  const Finding& finding = subject.findings[root.front()];
+  return Cause{cut(finding.message, 400), finding.remedy, with_consequences(subject, std::move(root))};
+}
+
 std::optional<Cause> wrong_partner(const Case& subject) {
   auto root = with_id(subject, "TN-PAIR");
   const auto modules = with_id(subject, "TN-PAIR-MODULES");
@@ -225,6 +247,7 @@ constexpr Rule kIdentityRules[] = {
     {"TN-D-VARIANT", Depth::kVariant, another_variant},
     {"TN-D-PIECE", Depth::kTensors, piece_of_a_model},
     {"TN-D-INCOMPLETE", Depth::kTensors, no_config},
+    {"TN-D-AXES", Depth::kEncoding, in_foreign_axes},
     {"TN-D-ORDER", Depth::kVariant, in_another_order},
     {"TN-D-PAIR", Depth::kPartner, wrong_partner},
 };

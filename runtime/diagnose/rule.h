@@ -32,6 +32,7 @@ struct Cause {
   std::string text;
   std::string remedy;
   std::vector<std::size_t> explains;  // indices of findings; at least one
+  std::size_t roots = 0;  // so many of them, the first, are the cause itself and the rest follow from it; 0: all
 };
 
 struct Rule {

@@ -160,12 +160,13 @@ std::optional<Cause> contradicted_config(const Case& subject) {
   for (const std::size_t index : explains) {
     text += (text.empty() ? "" : "; ") + cut(subject.findings[index].message, 160);
   }
+  const std::size_t roots = explains.size();
   const auto follow = refusing(
       subject, [](const Finding& f) {
         return is_about_a_tensor(f) || has_id(f, "TN-COVERAGE") || has_id(f, "TN-CONFIG-IMPOSSIBLE");
       });
   explains.insert(explains.end(), follow.begin(), follow.end());
-  return Cause{std::move(text), command(subject, "check"), std::move(explains)};
+  return Cause{std::move(text), command(subject, "check"), std::move(explains), roots};
 }
 
 /// The number of blocks under a stem, as far as names tell: "blocks." and the largest index + 1.

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "runtime/diagnose/words.h"
+#include "runtime/io/shard_name.h"
 #include "runtime/io/text.h"
 #include "runtime/mapping/pattern.h"
 
@@ -102,6 +103,21 @@ std::optional<Cause> other_names(const Case& subject) {
   return Cause{std::move(text), explain("TN-D-RENAMED"), std::move(explains)};
 }
 
+/// What is missing lies in the other shards: the file's own name says that there are some.
+std::optional<Cause> one_shard(const Case& subject) {
+  if (subject.checkpoint.files.size() != 1) return std::nullopt;
+  const std::string& path = subject.checkpoint.files[0].path;
+  const auto shard = io::shard_of(std::string_view(path).substr(path.rfind('/') + 1));
+  if (!shard) return std::nullopt;
+  auto explains = refusing(subject, [](const Finding& finding) {
+    return finding.kind == FindingKind::kMissing || has_id(finding, "TN-COVERAGE") || has_id(finding, "TN-CONFIG-IMPOSSIBLE") ||
+           has_id(finding, "TN-PIECE");
+  });
+  if (explains.empty()) return std::nullopt;
+  return Cause{fmt::format("by its name this file is shard {} of {}: what is missing lies in the others", shard->number, shard->count),
+               "Give the .index.json beside it, or the folder, in place of this file.", std::move(explains)};
+}
+
 /// Weights in 8 bits whose scales have no place here, and whatever else is said about them.
 std::optional<Cause> lost_scales(const Case& subject) {
   auto scales =
@@ -130,9 +146,14 @@ std::optional<Cause> surplus_tensors(const Case& subject) {
   auto explains = refusing(
       subject, [](const Finding& finding) { return finding.kind == FindingKind::kUnexpected; });
   if (explains.empty()) return std::nullopt;
-  return Cause{fmt::format("the file has {} that the model has no place for: {}",
-                           tensors(explains.size()), some_names(names_of(subject, explains))),
-               command(subject, "check", "--policy lenient"), std::move(explains)};
+  const std::size_t taken = subject.compared == nullptr ? 0 : subject.compared->counts.matched;
+  const bool is_most = explains.size() > taken;
+  const bool is_all = refusing(subject, [](const Finding&) { return true; }).size() == explains.size();
+  // Dropping is no remedy where it loses most of the file, or where the load is refused all the same.
+  return Cause{fmt::format("the file has {} that the model has no place for{}: {}", tensors(explains.size()),
+                           is_most ? fmt::format(", and {} that it takes", taken) : std::string(),
+                           some_names(names_of(subject, explains))),
+               is_all && !is_most ? command(subject, "check", "--policy lenient") : explain("TN-D-UNEXPECTED"), std::move(explains)};
 }
 
 /// That hardly anything matches follows from what differs.
@@ -174,6 +195,7 @@ std::optional<Cause> two_for_one(const Case& subject) {
 
 constexpr Rule kTensorRules[] = {
     {"TN-D-SCALE", Depth::kEncoding, lost_scales},
+    {"TN-D-SHARD", Depth::kEncoding, one_shard},
     {"TN-D-COVERAGE", Depth::kCoverage, under_half},
     {"TN-D-GROUP", Depth::kExtent, group_absent},
     {"TN-D-RENAMED", Depth::kNames, other_names},

@@ -35,6 +35,7 @@ constexpr std::array kRemedies = {
     Remedy{"ST-TRAILING", "Padding, or the rest of a longer file that was overwritten: write the tensors again, or get a fresh copy."},
     Remedy{"ST-DTYPE", "Get the file in a dtype that this release knows (the F16 or BF16 one), or a newer release."},
     Remedy{"ZP-END", kIncomplete},
+    Remedy{"ZP-NO-PICKLE", "Give the checkpoint itself: where this archive holds one, unpack the archive first."},
     Remedy{"TS-ZEROS", kDamaged},
 };
 
