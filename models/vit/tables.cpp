@@ -174,7 +174,9 @@ void derive_structure(ConfigBuilder& builder, const Tokens& tokens) {
   const bool fc_norm = builder.read_bool("fc_norm");
   builder.from_shapes("final_norm", Value(fc_norm || builder.read_bool("final_norm")));
   builder.from_shapes("fc_norm", Value(fc_norm));
-  builder.from_shapes("norm", Value(builder.read_bool("norm_bias") ? "layernorm" : "rmsnorm"));
+  // A norm without a bias is an RMSNorm; one that has no weight either goes by other names, which tells nothing of its kind.
+  const bool is_rms = builder.read_bool("norm_weight") && !builder.read_bool("norm_bias");
+  builder.from_shapes("norm", Value(is_rms ? "rmsnorm" : "layernorm"));
 }
 
 void derive_heads(ConfigBuilder& builder) {

@@ -1,6 +1,7 @@
 #include "runtime/check/similar_names.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <utility>
 
@@ -35,6 +36,26 @@ struct Pair {
   std::size_t left;
   std::size_t right;
 };
+
+/// What other frameworks and older releases call a layer's parameters, and PyTorch's words for them.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kOtherWords = {{
+    {".gamma", ".weight"},
+    {".beta", ".bias"},
+    {".scale", ".weight"},
+    {".kernel", ".weight"},
+    {".embedding", ".weight"},
+}};
+
+std::string in_torch_words(std::string_view name) {
+  for (const auto& [other, word] : kOtherWords) {
+    if (name.ends_with(other)) return std::string(name.substr(0, name.size() - other.size())) + std::string(word);
+  }
+  return std::string(name);
+}
+
+std::size_t distance_between(std::string_view a, std::string_view b, std::size_t limit) {
+  return std::min(edit_distance(a, b, limit), edit_distance(in_torch_words(a), in_torch_words(b), limit));
+}
 
 }  // namespace
 
@@ -71,7 +92,7 @@ std::vector<std::optional<std::size_t>> pair_similar(const std::vector<NamedShap
     if (bucket == buckets.end() || left[i].name.size() > kMaxNameBytes) continue;
     for (const std::size_t j : bucket->second) {
       const std::size_t limit = nearness_limit(left[i].name, right[j].name);
-      const std::size_t distance = edit_distance(left[i].name, right[j].name, limit);
+      const std::size_t distance = distance_between(left[i].name, right[j].name, limit);
       if (distance <= limit) pairs.push_back({distance, i, j});
       if (++comparisons == kMaxComparisons) break;
     }

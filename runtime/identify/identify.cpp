@@ -11,6 +11,7 @@
 #include "runtime/identify/bridge.h"
 #include "runtime/identify/candidates.h"
 #include "runtime/identify/contest.h"
+#include "runtime/identify/inner_wrappers.h"
 #include "runtime/identify/marks.h"
 #include "runtime/identify/nearest.h"
 #include "runtime/identify/notes.h"
@@ -198,8 +199,19 @@ Result<Identity> identify_parts(const Checkpoint& checkpoint, const Tables& tabl
   return identity;
 }
 
-Result<Identity> identify_with_notes(const Checkpoint& checkpoint, const Tables& tables, const IdentifyRequest& request) {
+// A segment inside a name is a wrapper where more is explained without it, and part of the name where it is not.
+Result<Identity> identify_unwrapped(const Checkpoint& checkpoint, const Tables& tables, const IdentifyRequest& request) {
   auto identity = identify_parts(checkpoint, tables, request);
+  const auto unwrapped = without_inner_wrappers(checkpoint, tables.wrappers());
+  if (!identity || !unwrapped) return identity;
+  auto inner = identify_parts(unwrapped->checkpoint, tables, request);
+  if (!inner || count_explained(*inner) <= count_explained(*identity)) return identity;
+  speak_of_the_file(*inner, *unwrapped, checkpoint, tables.wrappers());
+  return inner;
+}
+
+Result<Identity> identify_with_notes(const Checkpoint& checkpoint, const Tables& tables, const IdentifyRequest& request) {
+  auto identity = identify_unwrapped(checkpoint, tables, request);
   if (!identity) return identity;
   for (Finding& note : checkpoint_notes(checkpoint)) identity->findings.push_back(std::move(note));
   return identity;

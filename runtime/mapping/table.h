@@ -224,6 +224,7 @@ struct FamilyTable {
 
 struct WrapperTable {
   std::vector<std::string> transparent;
+  std::vector<std::string> inside;  // wrappers of single modules, in the middle of names
   std::map<std::string, std::string, std::less<>> named;  // segment -> part
   std::map<std::string, std::string, std::less<>> about;  // segment -> what puts it there
   std::vector<std::string> training;  // top-level entries of training states

@@ -247,10 +247,11 @@ FamilyTable parse_family_table(const YamlNode& root, std::string_view name, Tabl
 
 WrapperTable parse_wrapper_table(const YamlNode& root, TableFaults& faults) {
   WrapperTable wrappers;
-  expect_keys(root, {"tenon_wrappers", "transparent", "named", "about", "training", "harmless"}, faults);
+  expect_keys(root, {"tenon_wrappers", "transparent", "inside", "named", "about", "training", "harmless"}, faults);
   if (root.kind != YamlNode::Kind::kMap) return wrappers;
   check_version(root, "tenon_wrappers", faults);
   wrappers.transparent = read_strings(root, "transparent", faults);
+  wrappers.inside = read_strings(root, "inside", faults);
   for (auto& [segment, part] : read_pairs(root, "named", faults)) wrappers.named.emplace(segment, part);
   for (auto& [segment, about] : read_pairs(root, "about", faults)) wrappers.about.emplace(segment, about);
   wrappers.training = read_strings(root, "training", faults);

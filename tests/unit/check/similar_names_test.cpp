@@ -38,6 +38,12 @@ TEST(SimilarNames, TheNearestOfSeveralIsTaken) {
   EXPECT_EQ(*partners[0], 1u);
 }
 
+TEST(SimilarNames, AnotherFrameworksWordForAParameterIsTheNearest) {
+  const auto partners = pair_similar({{"norm1.bias", {32}}, {"norm1.weight", {32}}},
+                                     {{"norm1.beta", {32}}, {"norm1.gamma", {32}}});
+  EXPECT_EQ(partners, (std::vector<std::optional<std::size_t>>{0, 1}));
+}
+
 TEST(SimilarNames, NoNameIsPromisedTwice) {
   const auto partners =
       pair_similar({{"norm1.weight", {32}}, {"norm2.weight", {32}}}, {{"norm2_.weight", {32}}});
