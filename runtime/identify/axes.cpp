@@ -26,32 +26,31 @@ bool is_in_out(const Shape& weight, const Shape& bias) {
 
 struct Told {
   std::size_t count = 0;
-  const TensorEntry* first = nullptr;
+  const MappedTensor* first = nullptr;
 
-  void add(const TensorEntry& tensor) {
+  void add(const MappedTensor& tensor) {
     ++count;
-    if (first == nullptr || tensor.name < first->name) first = &tensor;
+    if (first == nullptr || tensor.target < first->target) first = &tensor;
   }
 };
 
 std::string words_for(const Told& told, std::string_view one, std::string_view many) {
-  return fmt::format("{} {} ({} {})", told.count, told.count == 1 ? one : many, io::quoted(told.first->name, 80),
-                     to_string(told.first->shape));
+  return fmt::format("{} {} ({} {})", told.count, told.count == 1 ? one : many, io::quoted(told.first->target, 80),
+                     to_string(told.first->type.shape));
 }
 
 }  // namespace
 
-std::optional<Finding> foreign_axes(const Checkpoint& checkpoint, const Part& part) {
+std::optional<Finding> foreign_axes(const Mapped& mapped) {
   std::unordered_map<std::string_view, const Shape*> shape_of;
-  for (const std::uint32_t t : part.tensors) shape_of.emplace(checkpoint.tensors[t].name, &checkpoint.tensors[t].shape);
+  for (const MappedTensor& tensor : mapped.tensors) shape_of.emplace(tensor.target, &tensor.type.shape);
   Told convolutions;
   Told matrices;
-  for (const std::uint32_t t : part.tensors) {
-    const TensorEntry& tensor = checkpoint.tensors[t];
-    if (!tensor.name.ends_with(kWeight) || dtype_kind(tensor.dtype) != DTypeKind::kFloat) continue;
-    if (has_channels_last(tensor.shape)) convolutions.add(tensor);
-    const auto bias = shape_of.find(tensor.name.substr(0, tensor.name.size() - kWeight.size()) + ".bias");
-    if (bias != shape_of.end() && is_in_out(tensor.shape, *bias->second)) matrices.add(tensor);
+  for (const MappedTensor& tensor : mapped.tensors) {
+    if (!tensor.target.ends_with(kWeight) || dtype_kind(tensor.type.dtype) != DTypeKind::kFloat) continue;
+    if (has_channels_last(tensor.type.shape)) convolutions.add(tensor);
+    const auto bias = shape_of.find(tensor.target.substr(0, tensor.target.size() - kWeight.size()) + ".bias");
+    if (bias != shape_of.end() && is_in_out(tensor.type.shape, *bias->second)) matrices.add(tensor);
   }
   if (convolutions.count + matrices.count == 0) return std::nullopt;
   std::string text;

@@ -3,14 +3,14 @@
 
 #include <optional>
 
-#include <tenon/checkpoint.h>
-#include <tenon/identify.h>
+#include <tenon/mapping.h>
+#include <tenon/report.h>
 
 namespace tenon {
 
 /// Weights whose axes are in another order than PyTorch's: convolutions with their channels last (MLX, TensorFlow), matrices
 /// [in, out] (JAX, TensorFlow). Sizes that are read off such weights are wrong, and the wrong model may well fit. Nothing where no
-/// shape says so.
-[[nodiscard]] std::optional<Finding> foreign_axes(const Checkpoint& checkpoint, const Part& part);
+/// shape says so. By the model's own names: a layout that transposes a matrix has put it right.
+[[nodiscard]] std::optional<Finding> foreign_axes(const Mapped& mapped);
 
 }  // namespace tenon

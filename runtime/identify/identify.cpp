@@ -111,7 +111,7 @@ Result<void> finish_built(const Checkpoint& checkpoint,
   const bool nested = checkpoint.container == Container::kTorchZip || checkpoint.container == Container::kTorchLegacy;
   derive_config(family, bound->mapped, *requested, variants, nested, part);
   if (auto finding = contradicted_mark(checkpoint, family, part)) part.findings.push_back(std::move(*finding));
-  if (auto finding = foreign_axes(checkpoint, part)) part.findings.push_back(std::move(*finding));
+  if (auto finding = foreign_axes(bound->mapped)) part.findings.push_back(std::move(*finding));
   part.bound = std::move(bound);
   return {};
 }
