@@ -25,6 +25,7 @@ COUNT = 5000
 DTYPES = {torch.float32: "F32", torch.uint8: "U8", torch.bfloat16: "BF16", torch.int64: "I64", torch.bool: "BOOL"}
 # Code: how many of the files, and the row.
 ONLY_TENON = {
+    "PK-ARGUMENT": (1, "PK-LAZY"),  # metadata that is no dict, which torch takes where it is false
     "PK-PROTOCOL": (21, "PK-07"),
     "PK-STACK": (1, "PK-03"),
     "PK-TRAILING": (1, "PK-02"),
