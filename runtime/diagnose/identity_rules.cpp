@@ -207,22 +207,20 @@ std::optional<Cause> several_candidates(const Case& subject) {
                std::move(root)};
 }
 
-/// Numbers that name other places than they should: what differs in shape follows from it, and most of it differs in nothing
-/// that could be seen.
-std::optional<Cause> in_another_order(const Case& subject) {
-  auto root = with_id(subject, "TN-ORDER");
+/// A finding whose own words are the cause; what else is wrong with tensors follows from it.
+std::optional<Cause> as_found(const Case& subject, std::string_view id) {
+  auto root = with_id(subject, id);
   if (root.empty()) return std::nullopt;
   const Finding& finding = subject.findings[root.front()];
   return Cause{cut(finding.message, 400), finding.remedy, with_consequences(subject, std::move(root))};
 }
 
+/// Numbers that name other places than they should: what differs in shape follows from it, and most of it differs in nothing
+/// that could be seen.
+std::optional<Cause> in_another_order(const Case& subject) { return as_found(subject, "TN-ORDER"); }
+
 /// Sizes were read off weights whose axes stand in another order.
-std::optional<Cause> in_foreign_axes(const Case& subject) {
-  auto root = with_id(subject, "TN-AXES");
-  if (root.empty()) return std::nullopt;
-  const Finding& finding = subject.findings[root.front()];
-  return Cause{cut(finding.message, 400), finding.remedy, with_consequences(subject, std::move(root))};
-}
+std::optional<Cause> in_foreign_axes(const Case& subject) { return as_found(subject, "TN-AXES"); }
 
 std::optional<Cause> wrong_partner(const Case& subject) {
   auto root = with_id(subject, "TN-PAIR");

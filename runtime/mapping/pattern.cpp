@@ -46,7 +46,7 @@ tl::expected<Segment, std::string> parse_capture(std::string_view inner, const S
   }
   if (!is_identifier(inner)) {
     return PatternFailure("{" + io::escape(inner) +
-                   "} is neither an index (one lower-case letter) nor the name of a set");
+                          "} is neither an index (one lower-case letter) nor the name of a set");
   }
   const auto set = sets.find(inner);
   if (set == sets.end()) return PatternFailure("no set is named " + io::quoted(inner));

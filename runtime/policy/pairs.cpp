@@ -246,7 +246,7 @@ PairVerdict other_attentions(const Member& a, const Member& b, const CheckReques
 PairVerdict judge(const Member& a, const Member& b, const CheckRequest& request) {
   bool compared = false;
   for (PairVerdict each : {other_role(a, b, request), other_base(a, b), other_width(a, b, request), other_attentions(a, b, request),
-                         other_width(b, a, request), other_attentions(b, a, request)}) {
+                           other_width(b, a, request), other_attentions(b, a, request)}) {
     if (each.misfit) return each;
     compared |= each.compared;
   }
