@@ -33,6 +33,9 @@ target_include_directories(tenon_options INTERFACE ${PROJECT_SOURCE_DIR})
 if(TENON_SANITIZE)
   add_compile_options(-fsanitize=${TENON_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${TENON_SANITIZE})
+  if(TENON_SANITIZE MATCHES "address,undefined")  # the address sanitizer sees these too; they cost a sixth of the compile time
+    add_compile_options(-fno-sanitize=null,object-size,vptr)
+  endif()
 endif()
 
 # A launcher with its own environment, so that every clone shares one cache, precompiled header included.

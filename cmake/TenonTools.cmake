@@ -45,11 +45,14 @@ if(core)
 endif()
 
 if(torch AND TENON_WITH_TORCH)
-  add_executable(tenon_torch_cli ${torch} $<TARGET_OBJECTS:tenon_tools_common>)
-  target_link_libraries(tenon_torch_cli PRIVATE
+  list(REMOVE_ITEM torch ${PROJECT_SOURCE_DIR}/tools/torch/main.cpp)
+  add_library(tenon_torch_verbs OBJECT ${torch})
+  target_link_libraries(tenon_torch_verbs PUBLIC
     tenon_options tenon tenon_private spdlog::spdlog benchmark::benchmark)
-  tenon_use_precompiled(tenon_torch_cli torch)
-  tenon_in_batches(tenon_torch_cli)
+  tenon_use_precompiled(tenon_torch_verbs torch)
+  tenon_in_batches(tenon_torch_verbs)
+  add_executable(tenon_torch_cli tools/torch/main.cpp $<TARGET_OBJECTS:tenon_tools_common>)
+  target_link_libraries(tenon_torch_cli PRIVATE tenon_torch_verbs)
   set_target_properties(tenon_torch_cli PROPERTIES
     OUTPUT_NAME tenon-torch RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/libexec/tenon)
 endif()

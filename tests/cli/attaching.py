@@ -4,7 +4,8 @@ import json
 import shutil
 
 import _support as support
-from _support import SOURCE, document, floats, read_safetensors, tenon
+from _server import document, tenon
+from _support import SOURCE, floats, read_safetensors
 
 UNET = SOURCE / "tests" / "golden" / "unet" / "sd1_fp32_diffusers"
 KNOWN = ("--set", "attention_head_dim=2", "--set", "norm_num_groups=4")

@@ -7,7 +7,8 @@ import shlex
 import struct
 
 import _support as support
-from _support import DIGITS, SOURCE, document, tenon
+from _server import document, tenon
+from _support import DIGITS, SOURCE
 
 MODEL = str(DIGITS / "timm" / "model.safetensors")
 
@@ -207,7 +208,7 @@ class Requests(support.TestCase):
 
     def test_a_device_that_is_not_there(self):
         hidden = {"CUDA_VISIBLE_DEVICES": ""}
-        self.assert_one_line(tenon("load", self.model, "--device", "cuda", env=hidden), 6, "cuda")
+        self.assert_one_line(support.tenon("load", self.model, "--device", "cuda", env=hidden), 6, "cuda")
         code, answer = document("load", self.model, "--device", "cuda:77")
         self.assertEqual((code, answer["error"]["code"]), (6, "TN-DEVICE"))
         self.assertIn("cuda", answer["error"]["message"])

@@ -2,7 +2,8 @@
 import json
 
 import _support as support
-from _support import SOURCE, document, read_safetensors, tenon
+from _server import document, tenon
+from _support import SOURCE, read_safetensors
 
 GOLDEN = SOURCE / "tests" / "golden"
 DIGITS_CLIP = SOURCE / "tests" / "data" / "digits_clip"

@@ -2,7 +2,8 @@
 import json
 
 import _support as support
-from _support import SOURCE, document, tensor_list
+from _server import document
+from _support import SOURCE, tensor_list
 
 INDEX = {entry["file"]: entry for entry in json.loads((SOURCE / "tests" / "lists" / "index.json").read_text())["lists"]}
 FULL = [name for name, entry in INDEX.items()

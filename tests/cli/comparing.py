@@ -2,7 +2,8 @@
 import struct
 
 import _support as support
-from _support import DIGITS, document, read_safetensors, tenon
+from _server import document, tenon
+from _support import DIGITS, read_safetensors
 from _torch_file import Tensor, torch_zip
 
 TIMM = str(DIGITS / "timm")

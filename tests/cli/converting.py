@@ -2,7 +2,8 @@
 import os
 
 import _support as support
-from _support import DIGITS, SOURCE, document, read_safetensors, tenon
+from _server import document, tenon
+from _support import DIGITS, SOURCE, read_safetensors
 
 TIMM = str(DIGITS / "timm" / "model.safetensors")
 TRANSFORMERS = str(DIGITS / "transformers")

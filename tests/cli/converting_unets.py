@@ -3,7 +3,8 @@ import json
 import shutil
 
 import _support as support
-from _support import SOURCE, document, read_safetensors, tenon
+from _server import document, tenon
+from _support import SOURCE, read_safetensors
 
 GOLDENS = SOURCE / "tests" / "golden" / "unet"
 VARIANTS = ("sd1", "sd2", "sdxl", "sdxl_refiner", "ssd_1b", "vega", "svd")

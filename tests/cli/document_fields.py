@@ -5,7 +5,8 @@ import signal
 import subprocess
 
 import _support as support
-from _support import DIGITS, TENON, document
+from _server import document
+from _support import DIGITS, TENON
 
 MODEL = str(DIGITS / "timm" / "model.safetensors")
 BARE = str(DIGITS / "transformers")

@@ -10,12 +10,12 @@ import pathlib
 import random
 import re
 import shlex
-import subprocess
 import sys
 import tempfile
 
 from _failure_files import write_file
-from _support import SOURCE, TENON
+from _server import tenon
+from _support import SOURCE
 
 # What no answer may advise, whatever the case: it leaves noise in the model, switches safety off, or throws weights away.
 NEVER = [r"ignore_mismatched_sizes", r"weights_only\s*=\s*False", r"disable.safe.unpickle", r"to_empty", r"uninstall",
@@ -23,12 +23,8 @@ NEVER = [r"ignore_mismatched_sizes", r"weights_only\s*=\s*False", r"disable.safe
 DAMAGED = ("ST-", "ZP-", "PK-", "LG-", "IX-", "TS-", "IO-")  # only what cannot be read may have to be fetched again
 
 
-def tenon(arguments, folder):
-    return subprocess.run([TENON, *arguments], cwd=folder, capture_output=True, text=True, timeout=300)
-
-
 def answer_to(case, folder):
-    run = tenon([case.get("verb", "check"), "--json", *case["args"]], folder)
+    run = tenon(case.get("verb", "check"), "--json", *case["args"], cwd=folder)
     try:
         return run.returncode, json.loads(run.stdout)
     except ValueError:
@@ -82,7 +78,7 @@ def paste(folder, document):
     for remedy in sorted(remedies):
         if not remedy.startswith("tenon "):
             continue
-        run = tenon(shlex.split(remedy)[1:], folder)
+        run = tenon(*shlex.split(remedy)[1:], cwd=folder)
         if run.returncode not in (0, 1, 3):
             wrong.append(f"the remedy {remedy!r} exits {run.returncode}: {run.stderr[:200]}")
     return wrong

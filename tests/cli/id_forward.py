@@ -2,7 +2,8 @@
 import json
 
 import _support as support
-from _support import SOURCE, floats, read_safetensors, tenon
+from _server import tenon
+from _support import SOURCE, floats, read_safetensors
 
 GOLDENS = SOURCE / "tests" / "golden"
 

@@ -5,7 +5,8 @@ The files have the names and shapes of the published ones and no weights.
 import shutil
 
 import _support as support
-from _support import SOURCE, document, tenon
+from _server import document, tenon
+from _support import SOURCE
 
 LISTS = SOURCE / "tests" / "lists"
 

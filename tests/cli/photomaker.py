@@ -3,7 +3,8 @@ import hashlib
 
 import _support as support
 import _torch_values as torch_file
-from _support import SOURCE, document, read_safetensors, tenon
+from _server import document, tenon
+from _support import SOURCE, read_safetensors
 
 GOLDENS = SOURCE / "tests" / "golden" / "photomaker"
 OFFICIAL = GOLDENS / "v1_official" / "checkpoint.bin"

@@ -5,7 +5,8 @@ import re
 import numpy
 
 import _support as support
-from _support import DIGITS, SOURCE, document, read_safetensors
+from _server import document
+from _support import DIGITS, SOURCE, read_safetensors
 
 GOLDEN = SOURCE / "tests" / "golden"
 OWN_LAYOUT = {"vit": "timm", "clip": "open_clip", "unet": "diffusers", "photomaker": "official", "ip_adapter": "published"}

@@ -3,7 +3,8 @@ import hashlib
 import json
 
 import _support as support
-from _support import DIGITS, document, tenon
+from _server import document, tenon
+from _support import DIGITS
 
 INDEX = "model.safetensors.index.json"
 SHARDS = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]

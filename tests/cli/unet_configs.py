@@ -3,7 +3,8 @@ import json
 import shutil
 
 import _support as support
-from _support import SOURCE, document
+from _server import document
+from _support import SOURCE
 
 GOLDENS = SOURCE / "tests" / "golden" / "unet"
 

@@ -3,7 +3,8 @@ import json
 import shutil
 
 import _support as support
-from _support import SOURCE, document, floats, read_safetensors, tenon
+from _server import document, tenon
+from _support import SOURCE, floats, read_safetensors
 
 GOLDENS = SOURCE / "tests" / "golden" / "unet"
 
