@@ -39,8 +39,15 @@ endfunction()
 
 # Compiles the sources of a folder several at a time: of the time of a file that reads LibTorch, most goes into its headers.
 # So helpers in anonymous namespaces need names that no other file of their folder has.
+# tenon_in_batches(<target> [<most>]): a change of one file waits for the others of its batch.
 function(tenon_in_batches target)
   set(most 7)
+  if(ARGN)
+    set(most ${ARGN})
+  endif()
+  if(TENON_SANITIZE)  # where whole programs are built to be run once
+    set(most 16)
+  endif()
   get_target_property(sources ${target} SOURCES)
   foreach(source IN LISTS sources)
     cmake_path(GET source PARENT_PATH folder)

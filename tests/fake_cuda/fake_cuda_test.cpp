@@ -218,7 +218,9 @@ TEST_F(FakeCuda, ALoadThatFailsGivesTheDevicesMemoryBack) {
       const auto loaded = load_any(path, options);
       fail_at(-1);
       failed = !loaded;
-      if (failed) EXPECT_EQ(fake::bytes_in_use(), used) << "at " << k;
+      if (failed) {
+        EXPECT_EQ(fake::bytes_in_use(), used) << "at " << k;
+      }
     }
     EXPECT_GE(k, 20);
   }

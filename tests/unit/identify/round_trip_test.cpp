@@ -150,8 +150,8 @@ TEST_P(RoundTrip, EveryLayoutGivesTheSameModelBack) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Goldens, RoundTrip, ::testing::ValuesIn(goldens()), [](const auto& info) {
-  std::string name = info.param;
+INSTANTIATE_TEST_SUITE_P(Goldens, RoundTrip, ::testing::ValuesIn(goldens()), [](const auto& golden) {
+  std::string name = golden.param;
   std::replace_if(name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
   return name;
 });

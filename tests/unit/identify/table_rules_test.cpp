@@ -131,7 +131,7 @@ INSTANTIATE_TEST_SUITE_P(
                "  other:\n    evidence: {anchors: [zz]}\n    rows:\n      - [zz, \"stranger\"]\n", "TN-TABLE-OWN", ":18:9:"},
         Broken{"LayoutWithoutRows", "    harmless:\n      - {name: steps, because: a counter}\n",
                "  other:\n    evidence: {anchors: [zz]}\n", "TN-TABLE-LAYOUT", ":15:3:"}),
-    [](const auto& info) { return std::string(info.param.name); });
+    [](const auto& row) { return std::string(row.param.name); });
 
 TEST(TableRules, AFamilyWithoutCodeMustBeDeclined) {
   const FamilyTables family{.name = "toy", .yaml = kSound};
