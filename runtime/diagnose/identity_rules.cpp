@@ -25,6 +25,18 @@ std::vector<std::size_t> with_id(const Case& subject, std::string_view id) {
   return refusing(subject, [&](const Finding& finding) { return has_id(finding, id); });
 }
 
+/// What follows from having asked for another thing. Where most of the model was found all the same, and no value of a config carried the
+/// question into it, the tensors were held against what the file is: whatever is wrong with them has a cause of its own.
+std::vector<std::size_t> with_what_was_asked(const Case& subject, std::vector<std::size_t> root) {
+  const auto carried = refusing(subject, [](const Finding& finding) {
+    return finding.kind == FindingKind::kConfig || has_id(finding, "TN-COVERAGE");
+  });
+  if (!carried.empty()) return with_consequences(subject, std::move(root));
+  const auto unbuilt = with_id(subject, "TN-NOT-BUILT");
+  root.insert(root.end(), unbuilt.begin(), unbuilt.end());
+  return root;
+}
+
 /// What else a file of several parts holds; "" for one part.
 std::string beside(const Case& subject) {
   std::string others;
@@ -58,7 +70,7 @@ std::optional<Cause> another_family(const Case& subject) {
   if (root.empty()) return std::nullopt;
   const std::string asked = family_and_variant(subject.request.family, subject.request.variant);
   return Cause{fmt::format("this is {}{}; --as asks for {}", file_is(subject), beside(subject), asked),
-               take_it_as_it_is(subject), with_consequences(subject, std::move(root))};
+               take_it_as_it_is(subject), with_what_was_asked(subject, std::move(root))};
 }
 
 const Evidence* evidence_for(const std::vector<Evidence>& list, const std::string& candidate) {
@@ -94,7 +106,7 @@ std::optional<Cause> another_variant(const Case& subject) {
   return Cause{fmt::format("this is {}; --as asks for {}{}{}", what_it_is(part), asked, what_differs(part, asked), by_default(subject)),
                part.variant.empty() || part.variant == "custom" ? command(subject, "check", "--as " + shell_quoted(part.family))
                                                                 : command(subject, "check", "--as " + shell_quoted(is)),
-               with_consequences(subject, std::move(root))};
+               with_what_was_asked(subject, std::move(root))};
 }
 
 /// Some tensors of a model, too few for a config: what they are of is said all the same.
@@ -122,7 +134,7 @@ std::optional<Cause> not_what_the_policy_expects(const Case& subject) {
   auto root = with_id(subject, "TN-EXPECT");
   if (root.empty()) return std::nullopt;
   return Cause{fmt::format("this is {}, and not what the policy expects", file_is(subject)),
-               command(subject, "inspect"), with_consequences(subject, std::move(root))};
+               command(subject, "inspect"), with_what_was_asked(subject, std::move(root))};
 }
 
 std::optional<Cause> recognised_but_not_built(const Case& subject) {

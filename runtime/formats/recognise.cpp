@@ -79,6 +79,17 @@ bool is_onnx(std::string_view head) {
   return std::all_of(head.begin() + 4, head.begin() + 4 + length, [](char c) { return c >= 0x20 && c < 0x7f; });
 }
 
+/// MessagePack as libraries on JAX write a tree of weights: a map whose first key is a name, and behind it another map or an array.
+bool is_message_pack(std::string_view head) {
+  const auto byte = [&](std::size_t at) { return at < head.size() ? static_cast<unsigned char>(head[at]) : 0u; };
+  const std::size_t key = byte(0) > 0x80 && byte(0) <= 0x8f ? 1 : byte(0) == 0xde ? 3 : 0;
+  if (key == 0 || byte(key) <= 0xa0 || byte(key) > 0xbf) return false;
+  const std::string_view name = head.substr(key + 1, byte(key) - 0xa0u);
+  const unsigned next = byte(key + 1 + name.size());
+  return std::all_of(name.begin(), name.end(), [](char c) { return c >= 0x20 && c < 0x7f; }) &&
+         ((next > 0x80 && next <= 0x8f) || next == 0xde || (next >= 0xc7 && next <= 0xc9));
+}
+
 bool is_text(std::string_view head, bool whole_file) {
   // The last sequence may be cut by the end of what was read.
   const auto invalid = io::find_invalid_utf8(head);
@@ -174,6 +185,9 @@ Result<Kind> recognise(const ByteSource& source) {
   }
   if (is_onnx(head)) {
     return foreign(source, head, {0, "", "TS-ONNX", "looks like an ONNX model", kSaveFromFramework});
+  }
+  if (is_message_pack(head)) {
+    return foreign(source, head, {0, "", "TS-MSGPACK", "looks like MessagePack (weights saved from JAX?)", kSaveFromFramework});
   }
   if (is_pickle(head)) return Kind::kPickle;
   if (is_tar(head)) return Kind::kTar;

@@ -1,5 +1,6 @@
 #include "runtime/mapping/yaml_node.h"
 
+#include <algorithm>
 #include <istream>
 #include <streambuf>
 #include <utility>
@@ -121,6 +122,15 @@ class ViewBuffer : public std::streambuf {
   }
 };
 
+/// The library's words for a tab in the indentation say nothing of it ("illegal block entry").
+YamlError syntax_error(std::string_view text, const YAML::Exception& error) {
+  const YamlMark mark = mark_of(error.mark);
+  for (int line = 1; line < mark.line; ++line) text.remove_prefix(std::min(text.size(), text.find('\n') + 1));
+  const std::size_t tab = text.find_first_not_of(' ');
+  if (mark.line < 1 || tab == std::string_view::npos || text[tab] != '\t') return {mark, error.msg};
+  return {{mark.line, static_cast<int>(tab) + 1}, "a tab in the indentation; YAML indents with spaces only"};
+}
+
 }  // namespace
 
 const YamlNode* YamlNode::find(std::string_view key) const {
@@ -146,7 +156,7 @@ tl::expected<YamlNode, YamlError> parse_yaml(std::string_view text) {
   } catch (const Stop& stop) {
     return tl::unexpected(stop.error);
   } catch (const YAML::Exception& error) {
-    return tl::unexpected(YamlError{mark_of(error.mark), error.msg});
+    return tl::unexpected(syntax_error(text, error));
   }
 }
 

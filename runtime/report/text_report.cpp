@@ -182,12 +182,16 @@ std::vector<const Finding*> unexplained(const LoadReport& report, bool with_note
   return rest;
 }
 
-/// How many tensors went through which operations: "152 rename, 12 concat(0)".
+/// How many tensors went through which operations: "152 rename, 12 concat(0)"; under the name that they had: "unchanged".
 std::string operations_line(const LoadReport& report) {
   std::map<std::string, std::uint64_t> counts;
   for (const Provenance& tensor : report.tensors) {
     if (tensor.origin != Origin::kFile) {
       ++counts[std::string(to_string(tensor.origin))];
+      continue;
+    }
+    if (tensor.ops == std::vector<std::string>{"rename"} && tensor.from == std::vector{tensor.target}) {
+      ++counts["unchanged"];
       continue;
     }
     for (const std::string& op : tensor.ops) ++counts[op];

@@ -181,6 +181,14 @@ class Documents(support.TestCase):
         for stage in ("open", "identify", "plan", "bind"):
             self.assertIn(stage, stages)
 
+    def test_what_cannot_be_read_is_logged_too(self):
+        notes = self.folder / "notes.txt"
+        notes.write_text("not weights\n" * 10)
+        silent, logged = (tenon("load", str(notes), "--log-level", level).stderr.decode() for level in ("off", "error"))
+        self.assertNotIn("error ", silent)
+        self.assertRegex(logged, r"(?m)^.*error .*TS-TEXT")
+        self.assertIn(silent, logged)
+
     def test_quiet_prints_nothing_and_verbose_everything(self):
         path = str(DIGITS / "transformers")
         done = tenon("check", path, "-q")

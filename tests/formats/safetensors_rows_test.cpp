@@ -68,6 +68,7 @@ std::vector<ContainerRow> safetensors_rows() {
     {"ST_017", "<!DOCTYPE html><html></html>", "ST-HTML", "HTML page", kUnsupported},
     {"ST_018_gzip", "\x1f\x8b\x08\0\0\0\0\0\0\0\0\0"s, "TS-GZIP", "gzip", kUnsupported},
     {"ST_018_hdf5", "\x89HDF\r\n\x1a\n\0\0\0\0"s, "TS-HDF5", "HDF5", kUnsupported},
+    {"ST_018_msgpack", "\x82\xa6params\x81\xa4head\x81\xa6kernel\xc7\x10"s, "TS-MSGPACK", "MessagePack", kUnsupported},
     {"ST_019", with_byte("{" + kU8 + repeated(" ", (8 - (kU8.size() + 2) % 8) + 7) + "}"), "", ""},
     {"ST_020", little(1) + "\xff", "ST-UTF8", "at byte 8: invalid UTF-8"},
     {"ST_021", with_byte("{\"\xff\xfe\":1}"), "ST-UTF8", "at byte 10: invalid UTF-8"},

@@ -44,7 +44,8 @@ constexpr VerbText kVerbs[] = {
     {Verb::kLoad, "load", "Do the whole load, audit it, print the report and the timings",
      "  tenon load model.safetensors\n"
      "  tenon load model.pth --device cuda --dtype bf16\n"
-     "Exit code: 0 loaded, 1 refused, 2 cannot be read, 3 unknown or ambiguous, 5 hash, 6 device or memory."},
+     "Exit code: 0 loaded, 1 refused, 2 cannot be read, 3 unknown or ambiguous, 4 usage, 5 hash, 6 device or memory,\n"
+     "7 interrupted."},
     {Verb::kRun, "run", "Load, run one forward, write the outputs",
      "  tenon run model.safetensors --inputs images.safetensors --outputs logits.safetensors\n"
      "Input and output names are those of the family: a vit takes pixel_values and gives tokens,\n"

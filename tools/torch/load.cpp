@@ -1,5 +1,6 @@
 #include <tenon/load.h>
 
+#include "runtime/build/logged.h"
 #include "runtime/build/stages.h"
 #include "tools/torch/load_options.h"
 #include "tools/torch/outcome.h"
@@ -11,8 +12,9 @@ namespace tenon::tools {
 Answer load(const Options& options) {
   const auto request = load_options(options);
   if (!request) return outcome(options, std::nullopt, request.error());
-  auto planned = loading::plan_for(options.checkpoints.front(), *request, /*forward=*/true);
-  if (!planned) return outcome(options, std::nullopt, planned.error());
+  const std::string& path = options.checkpoints.front();
+  auto planned = loading::plan_for(path, *request, /*forward=*/true);
+  if (!planned) return outcome(options, std::nullopt, loading::logged(request->log, path, std::move(planned)).error());
   Part part = planned->identity.parts[planned->part];
   auto loaded = build(std::move(*planned), *request);
   if (!loaded) return outcome(options, std::nullopt, loaded.error(), std::move(part));

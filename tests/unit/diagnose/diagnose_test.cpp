@@ -69,6 +69,18 @@ TEST(Diagnose, AnotherFamilyExplainsEverythingElse) {
   expect_all_explained(decision.report);
 }
 
+TEST(Diagnose, AnotherFamilyLeavesALostTensorItsOwnCause) {
+  auto file = small_vit();
+  std::erase_if(file, [](const Named& tensor) { return tensor.name == "blocks.1.attn.qkv.bias"; });
+  CheckCase subject(file, small_vit());
+  subject.request.family = "clip";
+  const Decision decision = subject.decide();
+  ASSERT_EQ(decision.report.diagnosis.size(), 2u);
+  EXPECT_EQ(decision.report.diagnosis[0].id, "TN-D-FAMILY");
+  EXPECT_EQ(decision.report.diagnosis[1].id, "TN-D-MISSING");
+  expect_all_explained(decision.report);
+}
+
 TEST(Diagnose, AnotherVariantNamesWhatDecides) {
   CheckCase subject(small_vit(), small_vit());
   subject.part().variant = "v2";

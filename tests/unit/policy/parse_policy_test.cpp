@@ -135,6 +135,8 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"RulesNoList", "tenon_policy: 1\nrules: 3\n", "TN-POLICY-VALUE",
               "p.yaml:2:8: ", "list"},
         Wrong{"Syntax", "tenon_policy: 1\nrules: [\n", "TN-POLICY-SYNTAX", "p.yaml:", ""},
+        Wrong{"Tab", "tenon_policy: 1\nrules:\n\t- {on: missing, key: a, do: fill}\n", "TN-POLICY-SYNTAX", "p.yaml:3:1: ", "a tab in the indentation"},
+        Wrong{"TabBehindSpaces", "tenon_policy: 1\nrules:\n  \t- {on: missing, key: a, do: fill}\n", "TN-POLICY-SYNTAX", "p.yaml:3:3: ", "a tab"},
         Wrong{"Empty", "", "TN-POLICY-VALUE", "p.yaml:", "map"}),
     [](const auto& param) { return param.param.name; });
 

@@ -57,6 +57,12 @@ TEST(ReportText, AnAcceptedCheck) {
 )");
 }
 
+TEST(ReportText, ATensorUnderTheNameThatItHadIsUnchanged) {
+  LoadReport report = accepted();
+  report.tensors[0].from = {"a"};
+  EXPECT_NE(checked(report).find("\n  1 concat(0), 1 rename, 1 unchanged\n"), std::string::npos) << checked(report);
+}
+
 TEST(ReportText, AnAcceptedLoadSaysHowLongItTookAndWhatTheAuditFound) {
   LoadReport report = accepted();
   report.timings = Timings{.open_s = 0.001, .plan_s = 0.012, .read_s = 0.25, .bind_s = 0.003, .total_s = 0.266, .audit_s = 0.1};
