@@ -75,7 +75,7 @@ IdentifyRequest request_of(const std::string& golden) {
   return request;
 }
 
-using Value = std::function<test::Numbers(const TensorEntry&)>;
+using Numbering = std::function<test::Numbers(const TensorEntry&)>;
 
 /// Values of a tensor's shape that no other tensor has.
 test::Numbers random_numbers(const TensorEntry& entry) {
@@ -87,7 +87,7 @@ test::Numbers random_numbers(const TensorEntry& entry) {
 }
 
 /// The own tensors of a checkpoint whose tensors have these values.
-Weights map_weights(const Checkpoint& checkpoint, const Part& part, const Value& value) {
+Weights map_weights(const Checkpoint& checkpoint, const Part& part, const Numbering& value) {
   Weights own;
   for (const MappedTensor& tensor : map_part(checkpoint, part).tensors) {
     std::vector<test::Numbers> sources;
