@@ -182,6 +182,10 @@ std::vector<const Finding*> unexplained(const LoadReport& report, bool with_note
   return rest;
 }
 
+bool is_unchanged(const Provenance& tensor) {
+  return tensor.ops.size() == 1 && tensor.ops[0] == "rename" && tensor.from.size() == 1 && tensor.from[0] == tensor.target;
+}
+
 /// How many tensors went through which operations: "152 rename, 12 concat(0)"; under the name that they had: "unchanged".
 std::string operations_line(const LoadReport& report) {
   std::map<std::string, std::uint64_t> counts;
@@ -190,7 +194,7 @@ std::string operations_line(const LoadReport& report) {
       ++counts[std::string(to_string(tensor.origin))];
       continue;
     }
-    if (tensor.ops == std::vector<std::string>{"rename"} && tensor.from == std::vector{tensor.target}) {
+    if (is_unchanged(tensor)) {
       ++counts["unchanged"];
       continue;
     }

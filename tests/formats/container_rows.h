@@ -2,9 +2,11 @@
 // unspoiled bytes beside them are accepted.
 #pragma once
 
+#include <concepts>
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -20,20 +22,22 @@ inline constexpr ErrorKind kLimit = ErrorKind::kLimit;
 inline constexpr ErrorKind kUnsafe = ErrorKind::kUnsafe;
 inline constexpr ErrorKind kUnsupported = ErrorKind::kUnsupported;
 
-/// Bytes that copies of a row share: a test program holds every row several times before it runs one, and some are large.
-class SharedBytes {
+/// The bytes of a row, or how they are made: every process of a test program makes all rows and runs one, and some are megabytes long.
+class RowBytes {
  public:
-  SharedBytes(std::string bytes) : bytes_(std::make_shared<const std::string>(std::move(bytes))) {}  // NOLINT: as a string
-  SharedBytes(const char* bytes) : SharedBytes(std::string(bytes)) {}                              // NOLINT
-  operator const std::string&() const { return *bytes_; }                                          // NOLINT
+  RowBytes(std::string bytes) : make_([bytes = std::move(bytes)] { return bytes; }) {}  // NOLINT: as a string
+  RowBytes(const char* bytes) : RowBytes(std::string(bytes)) {}                         // NOLINT
+  template <std::invocable Make>
+  RowBytes(Make make) : make_(std::move(make)) {}   // NOLINT: as a lambda
+  operator std::string() const { return make_(); }  // NOLINT
 
  private:
-  std::shared_ptr<const std::string> bytes_;
+  std::function<std::string()> make_;
 };
 
 struct ContainerRow {
   std::string id;     // "ST_091", a letter behind it where a row has several cases
-  SharedBytes bytes;  // the case
+  RowBytes bytes;     // the case
   std::string code;   // empty: accepted. "note:CODE": accepted, and noted
   std::string place;  // must appear in the message: what was found, and where
   ErrorKind kind = ErrorKind::kMalformed;

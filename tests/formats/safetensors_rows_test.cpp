@@ -93,8 +93,8 @@ std::vector<ContainerRow> safetensors_rows() {
     {"ST_037_low", with_byte(R"({"\udc00":1})"), "ST-SURROGATE", "at byte 10: lone surrogate"},
     {"ST_038", with_byte("{" + entry("\\u0074", "U8", "[1]", 0, 1) + "}"), "", ""},
     {"ST_039", with_byte("{" + entry("\\ud83d\\ude00", "U8", "[1]", 0, 1) + "}"), "", ""},
-    {"ST_040", safetensors("{\"t\":" + repeated("[", 1'000)), "ST-DEPTH", "nesting over 127", kLimit},
-    {"ST_041", safetensors(repeated("{\"a\":", 1'000)), "ST-DEPTH", "nesting over 127", kLimit},
+    {"ST_040", [] { return safetensors("{\"t\":" + repeated("[", 100'000)); }, "ST-DEPTH", "nesting over 127", kLimit},
+    {"ST_041", [] { return safetensors(repeated("{\"a\":", 100'000)); }, "ST-DEPTH", "nesting over 127", kLimit},
     {"ST_042",
      body(R"("dtype":"U8","shape":[1],"data_offsets":[0,1],"x":)" + repeated("[", 60) + repeated("]", 60)),
      "note:ST-MEMBER",
@@ -106,7 +106,7 @@ std::vector<ContainerRow> safetensors_rows() {
      kLimit},
     {"ST_044", with_byte("{" + entry("", "U8", "[1]", 0, 1) + "}"), "note:ST-NAME-EMPTY", ""},
     {"ST_045", with_byte("{" + entry("a\\u0000b", "U8", "[1]", 0, 1) + "}"), "ST-NAME-NUL", "at byte 9: NUL in the tensor name \"a\\x00b\""},
-    {"ST_046", with_byte("{" + entry(std::string(100'000, 'n'), "U8", "[1]", 0, 1) + "}"), "ST-NAME-LIMIT", "name of 100000 bytes", kLimit},
+    {"ST_046", [] { return with_byte("{" + entry(std::string(1'000'000, 'n'), "U8", "[1]", 0, 1) + "}"); }, "ST-NAME-LIMIT", "name of 1000000 bytes", kLimit},
     {"ST_047", with_byte("{" + entry("../../x", "U8", "[1]", 0, 1) + "}"), "", ""},
     {"ST_048", with_byte(R"({"__METADATA__":{"a":"b"}})"), "ST-NO-DTYPE", "tensor \"__METADATA__\""},
     // Names are bytes: two spellings of one text are two names, as they are to every other reader.
@@ -140,6 +140,7 @@ std::vector<ContainerRow> safetensors_rows() {
     {"ST_070_null", with_byte(R"({"__metadata__":{"a":null},)" + kU8 + "}"), "ST-METADATA", "metadata \"a\" is null"},
     {"ST_071", with_byte("{" + entry("__metadata__", "U8", "[1]", 0, 1) + "}"), "ST-METADATA", "metadata \"shape\" is an array"},
     {"ST_072", with_byte(R"({"__metadata__":{},)" + kU8 + "}"), "", ""},
+    {"ST_073", [] { return with_byte(R"({"__metadata__":{"a":")" + std::string(10'000'000, 'v') + "\"}," + kU8 + "}"); }, "", ""},
     {"ST_074", shape("[-1]"), "ST-NEGATIVE", "\"-1\""},
     {"ST_075_a", shape("[1.0]"), "ST-INTEGER", "\"1.0\""},
     {"ST_075_b", shape("[1.5]"), "ST-INTEGER", "\"1.5\""},
@@ -219,11 +220,6 @@ std::vector<ContainerRow> safetensors_rows() {
 
 TEST_P(ContainerRows, HasItsVerdict) { expect_row(GetParam(), with_byte("{" + kU8 + "}")); }
 INSTANTIATE_TEST_SUITE_P(ST, ContainerRows, testing::ValuesIn(safetensors_rows()), row_name);
-
-// Not in the list, which every process makes whole: ten megabytes.
-TEST(SafetensorsRows, ST_073_AMetadataTextOfTenMegabytes) {
-  expect_row({"ST_073", with_byte(R"({"__metadata__":{"a":")" + std::string(10'000'000, 'v') + "\"}," + kU8 + "}"), "", ""}, with_byte("{" + kU8 + "}"));
-}
 
 TEST(SafetensorsRows, ST_011_ST_012_TheHeaderLimitIs100000000Bytes) {
   const std::string largest = safetensors("{}" + std::string(99'999'998, ' '));
