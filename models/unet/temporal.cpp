@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::array<std::int64_t, 3> kThreeFrames{3, 1, 1};
 constexpr std::array<std::int64_t, 3> kSameFrames{1, 0, 0};
-constexpr double kEntryEps = 1e-6;
 
 }  // namespace
 

@@ -3,11 +3,6 @@
 #include <ATen/TensorOperators.h>
 
 namespace tenon::models::unet {
-namespace {
-
-constexpr double kEntryEps = 1e-6;  // of the entry norm, whatever the residual blocks use
-
-}  // namespace
 
 SpatialTransformer::SpatialTransformer(const TransformerOptions& o)
     : norm_(child<nn::GroupNorm>("norm", o.groups, o.width, kEntryEps)) {

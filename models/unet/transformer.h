@@ -11,6 +11,9 @@
 
 namespace tenon::models::unet {
 
+/// Epsilon of a transformer's entry norm, whatever the residual blocks use.
+inline constexpr double kEntryEps = 1e-6;
+
 struct TransformerOptions {
   std::int64_t width = 0;
   std::int64_t context = 0;

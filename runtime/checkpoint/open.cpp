@@ -84,19 +84,39 @@ Failure nothing_here(const std::string& folder) {
                     "weights, a sharded index or a model_index.json with part folders are required");
 }
 
+/// Checkpoints of the folder that were not chosen; of a sharded one only its index.
+void note_beside(CheckpointBuilder& builder, const std::string& folder, const std::string& weights, const std::vector<std::string>& names) {
+  std::string others;
+  for (const std::string& name : names) {
+    if (name == weights || !is_checkpoint_name(name) || !shard_family(name).empty()) continue;
+    others += (others.empty() ? "" : ", ") + io::quoted(name, 48);
+  }
+  if (others.empty()) return;
+  builder.add_note("IX-BESIDE", io::message_line({.file = folder}, io::quoted(weights, 48) + " is read; beside it and not read: " + others, "", "IX-BESIDE"));
+}
+
+/// The weights of a folder and its configs; false where it has none, as that of a scheduler or a tokenizer.
+Result<bool> add_folder(CheckpointBuilder& builder, const std::string& folder, const std::vector<std::string>& names, const std::string& prefix,
+                        const Limits& limits) {
+  const auto weights = find_weights(folder, names);
+  if (!weights) return Failure(weights.error());
+  if (weights->empty()) return false;
+  auto file = open_one(join(folder, *weights), limits);
+  if (!file) return Failure(file.error());
+  const auto added = add_weights(builder, std::move(*file), folder, prefix, limits);
+  if (!added) return Failure(added.error());
+  note_beside(builder, folder, *weights, names);
+  add_configs(builder, folder, folder_configs(names), limits);
+  return true;
+}
+
 Result<std::shared_ptr<const Checkpoint>> open_model_folder(const std::string& folder,
                                                             const std::vector<std::string>& names,
                                                             const Limits& limits) {
-  const auto weights = find_weights(folder, names);
-  if (!weights) return Failure(weights.error());
-  if (weights->empty()) return nothing_here(folder);
-  auto file = open_one(join(folder, *weights), limits);
-  if (!file) return Failure(file.error());
   CheckpointBuilder builder(folder, Container::kDirectory, limits);
-  if (const auto added = add_weights(builder, std::move(*file), folder, "", limits); !added) {
-    return Failure(added.error());
-  }
-  add_configs(builder, folder, folder_configs(names), limits);
+  const auto added = add_folder(builder, folder, names, "", limits);
+  if (!added) return Failure(added.error());
+  if (!*added) return nothing_here(folder);
   return builder.finish();
 }
 
@@ -128,23 +148,16 @@ Result<std::vector<std::string>> read_model_index(const std::string& path, const
   return parts;
 }
 
-/// One part of a pipeline; a folder without weights (a scheduler, a tokenizer) adds nothing.
 Result<bool> add_part(CheckpointBuilder& builder,
                       const std::string& folder,
                       const std::string& part,
                       const Limits& limits) {
   const auto names = list_folder(folder);
   if (!names) return Failure(names.error());
-  const auto weights = find_weights(folder, *names);
-  if (!weights) return Failure(weights.error());
-  if (weights->empty()) return false;
-  auto file = open_one(join(folder, *weights), limits);
-  if (!file) return Failure(file.error());
-  const auto added = add_weights(builder, std::move(*file), folder, part + ".", limits);
+  const auto added = add_folder(builder, folder, *names, part + ".", limits);
   if (!added) return Failure(added.error());
-  add_configs(builder, folder, folder_configs(*names), limits);
-  builder.add_folder_part(part + ".");
-  return true;
+  if (*added) builder.add_folder_part(part + ".");
+  return *added;
 }
 
 Result<std::shared_ptr<const Checkpoint>> open_pipeline(const std::string& folder, const Limits& limits) {

@@ -17,14 +17,6 @@ std::string shard_text(const ShardIndex& index, std::size_t shard) {
          io::quoted(index.shards[shard], 96);
 }
 
-/// "model-00003-of-00007.safetensors" gives "model-", "" for names of another form.
-std::string_view shard_family(std::string_view name) {
-  const auto of = name.rfind("-of-");
-  if (of == std::string_view::npos || of == 0) return {};
-  const auto digits = name.find_last_not_of("0123456789", of - 1);
-  return digits == std::string_view::npos || digits + 1 == of ? std::string_view{} : name.substr(0, digits + 1);
-}
-
 /// What follows the number: "-of-00007.safetensors".
 std::string_view shard_total(std::string_view name) { return name.substr(name.rfind("-of-")); }
 
@@ -199,6 +191,13 @@ void note_oddities(CheckpointBuilder& builder,
 }
 
 }  // namespace
+
+std::string_view shard_family(std::string_view name) {
+  const auto of = name.rfind("-of-");
+  if (of == std::string_view::npos || of == 0) return {};
+  const auto digits = name.find_last_not_of("0123456789", of - 1);
+  return digits == std::string_view::npos || digits + 1 == of ? std::string_view{} : name.substr(0, digits + 1);
+}
 
 Result<std::vector<std::string>> add_shards(CheckpointBuilder& builder,
                                             const ByteSource& index_source,

@@ -13,14 +13,14 @@ namespace tenon {
 namespace {
 
 struct Answer {
-  const Rule* rule;
+  const CauseRule* rule;
   Cause cause;
 };
 
 std::vector<Answer> ask_all(const Case& subject) {
   std::vector<Answer> answers;
   for (const auto rules : {identity_rules(), size_rules(), tensor_rules(), request_rules()}) {
-    for (const Rule& rule : rules) {
+    for (const CauseRule& rule : rules) {
       if (auto cause = rule.ask(subject)) answers.push_back({&rule, std::move(*cause)});
     }
   }

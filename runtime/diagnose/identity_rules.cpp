@@ -248,7 +248,7 @@ std::optional<Cause> wrong_partner(const Case& subject) {
   return Cause{std::move(text), std::move(remedy), std::move(root)};
 }
 
-constexpr Rule kIdentityRules[] = {
+constexpr CauseRule kIdentityRules[] = {
     {"TN-D-FAMILY", Depth::kIdentity, another_family},
     {"TN-D-UNKNOWN", Depth::kIdentity, nothing_known},
     {"TN-D-AMBIGUOUS", Depth::kIdentity, several_candidates},
@@ -264,6 +264,6 @@ constexpr Rule kIdentityRules[] = {
 
 }  // namespace
 
-std::span<const Rule> identity_rules() { return kIdentityRules; }
+std::span<const CauseRule> identity_rules() { return kIdentityRules; }
 
 }  // namespace tenon

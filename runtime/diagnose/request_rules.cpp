@@ -18,12 +18,12 @@ std::optional<Cause> undecided(const Case& subject) {
       std::move(explains)};
 }
 
-constexpr Rule kRequestRules[] = {
+constexpr CauseRule kRequestRules[] = {
     {"TN-D-UNDECIDABLE", Depth::kRequest, undecided},
 };
 
 }  // namespace
 
-std::span<const Rule> request_rules() { return kRequestRules; }
+std::span<const CauseRule> request_rules() { return kRequestRules; }
 
 }  // namespace tenon

@@ -35,15 +35,15 @@ struct Cause {
   std::size_t roots = 0;  // so many of them, the first, are the cause itself and the rest follow from it; 0: all
 };
 
-struct Rule {
+struct CauseRule {
   std::string_view id;
   Depth depth;
   std::optional<Cause> (*ask)(const Case& subject);
 };
 
-[[nodiscard]] std::span<const Rule> identity_rules();
-[[nodiscard]] std::span<const Rule> size_rules();
-[[nodiscard]] std::span<const Rule> tensor_rules();
-[[nodiscard]] std::span<const Rule> request_rules();
+[[nodiscard]] std::span<const CauseRule> identity_rules();
+[[nodiscard]] std::span<const CauseRule> size_rules();
+[[nodiscard]] std::span<const CauseRule> tensor_rules();
+[[nodiscard]] std::span<const CauseRule> request_rules();
 
 }  // namespace tenon

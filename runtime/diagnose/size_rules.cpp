@@ -213,7 +213,7 @@ std::optional<Cause> fewer_blocks(const Case& subject) {
   return Cause{text, command(subject, "check", "-v"), std::move(explains)};
 }
 
-constexpr Rule kSizeRules[] = {
+constexpr CauseRule kSizeRules[] = {
     {"TN-D-HEAD", Depth::kSizes, head_changed},
     {"TN-D-RESOLUTION", Depth::kSizes, resolution_changed},
     {"TN-D-CHANNELS", Depth::kSizes, channels_changed},
@@ -223,6 +223,6 @@ constexpr Rule kSizeRules[] = {
 
 }  // namespace
 
-std::span<const Rule> size_rules() { return kSizeRules; }
+std::span<const CauseRule> size_rules() { return kSizeRules; }
 
 }  // namespace tenon

@@ -193,7 +193,7 @@ std::optional<Cause> two_for_one(const Case& subject) {
                explain("TN-D-DUPLICATE"), std::move(explains)};
 }
 
-constexpr Rule kTensorRules[] = {
+constexpr CauseRule kTensorRules[] = {
     {"TN-D-SCALE", Depth::kEncoding, lost_scales},
     {"TN-D-SHARD", Depth::kEncoding, one_shard},
     {"TN-D-COVERAGE", Depth::kCoverage, under_half},
@@ -208,6 +208,6 @@ constexpr Rule kTensorRules[] = {
 
 }  // namespace
 
-std::span<const Rule> tensor_rules() { return kTensorRules; }
+std::span<const CauseRule> tensor_rules() { return kTensorRules; }
 
 }  // namespace tenon

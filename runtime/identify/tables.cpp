@@ -94,9 +94,9 @@ class Loader {
         continue;
       }
       const auto known = std::find_if(sources_.begin(), sources_.end(), [&name = stem](const SourceText& s) { return s.functions.name == name; });
-      SourceText& source = known != sources_.end() ? *known : sources_.emplace_back();
-      names_.push_back(std::make_unique<std::string>(stem));
-      if (known == sources_.end()) source.functions.name = *names_.back();
+      const bool is_new = known == sources_.end();
+      SourceText& source = is_new ? sources_.emplace_back() : *known;
+      if (is_new) source.functions.name = *names_.emplace_back(std::make_unique<std::string>(stem));
       source.path = path;
       source.text = *std::move(text);
       source.prove = true;

@@ -66,7 +66,8 @@ class Metadata(support.TestCase):
                         ["strace", "-f", "-y", "-o", log, "-e", "trace=read,pread64,readv,preadv,mmap,sendfile,copy_file_range",
                          TENON, verb, path], stdout=subprocess.DEVNULL, env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})
                     self.assertEqual(done.returncode, 0)
-                    calls = [line for line in log.read_text().splitlines() if f"<{path}>" in line]
+                    # A call that another thread interrupts is written down once more when it ends.
+                    calls = [line for line in log.read_text().splitlines() if f"<{path}>" in line and "unfinished" not in line]
                     self.assertTrue(calls)
                     read = sum(int(line.rsplit("= ", 1)[1]) for line in calls if "read" in line.split("(")[0])
                     self.assertGreaterEqual(read, header)

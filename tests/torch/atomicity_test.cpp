@@ -21,11 +21,13 @@ namespace {
 
 using test::fingerprint;
 using test::NamedTensor;
+using test::reading;
 using test::TempDir;
+using test::write_tensors;
 
 /// A module of LibTorch's own, in half precision, so that every load of the F32 file casts.
-struct Net : torch::nn::Module {
-  Net() : first(torch::nn::Linear(3, 4)), norm(torch::nn::BatchNorm1d(4)), last(torch::nn::Linear(4, 2)) {
+struct HalfNet : torch::nn::Module {
+  HalfNet() : first(torch::nn::Linear(3, 4)), norm(torch::nn::BatchNorm1d(4)), last(torch::nn::Linear(4, 2)) {
     register_module("first", first);
     register_module("norm", norm);
     register_module("last", last);
@@ -39,7 +41,7 @@ struct Net : torch::nn::Module {
   torch::nn::Linear last;
 };
 
-std::vector<NamedTensor> weights() {
+std::vector<NamedTensor> half_weights() {
   std::vector<NamedTensor> all;
   const auto add = [&](const auto& items) {
     for (const auto& item : items) {
@@ -47,28 +49,18 @@ std::vector<NamedTensor> weights() {
       all.push_back({item.key(), value.is_floating_point() ? at::rand(value.sizes()) : at::zeros(value.sizes(), value.options())});
     }
   };
-  const Net net;
+  const HalfNet net;
   add(net.named_parameters());
   add(net.named_buffers());
   return all;
 }
 
-std::string write(const TempDir& dir, const std::vector<NamedTensor>& tensors, const std::string& name = "model.safetensors") {
-  return dir.write(name, test::safetensors_of(tensors));
-}
-
-LoadOptions reading() {
-  LoadOptions options;
-  options.io = IoMode::kRead;
-  return options;
-}
-
 /// The file loads into a fresh module, and is then refused once `spoil` had its way; the second module is untouched.
 void expect_untouched(const std::string& sound, const std::string& spoiled, const LoadOptions& options, ErrorKind kind) {
-  Net other;
+  HalfNet other;
   const auto accepted = load_into(other, sound, reading());
   ASSERT_TRUE(accepted) << accepted.error().message;
-  Net net;
+  HalfNet net;
   const auto before = fingerprint(net);
   const auto refused = load_into(net, spoiled, options);
   ASSERT_FALSE(refused);
@@ -79,36 +71,36 @@ void expect_untouched(const std::string& sound, const std::string& spoiled, cons
 class LoadIntoAtTensor : public testing::TestWithParam<std::size_t> {
  protected:
   TempDir dir_;
-  std::vector<NamedTensor> given_ = weights();
-  std::string sound_ = write(dir_, given_, "sound.safetensors");
+  std::vector<NamedTensor> given_ = half_weights();
+  std::string sound_ = write_tensors(dir_, given_, "sound.safetensors");
 };
 
 TEST_P(LoadIntoAtTensor, AnotherKindLeavesTheModuleAsItWas) {
   auto& wrong = given_.at(GetParam()).tensor;
   wrong = wrong.is_floating_point() ? wrong.to(at::kLong) : wrong.to(at::kFloat);
-  expect_untouched(sound_, write(dir_, given_), reading(), ErrorKind::kRefused);
+  expect_untouched(sound_, write_tensors(dir_, given_), reading(), ErrorKind::kRefused);
 }
 
 TEST_P(LoadIntoAtTensor, AnotherShapeLeavesTheModuleAsItWas) {
   given_.at(GetParam()).tensor = at::rand({7});
-  expect_untouched(sound_, write(dir_, given_), reading(), ErrorKind::kRefused);
+  expect_untouched(sound_, write_tensors(dir_, given_), reading(), ErrorKind::kRefused);
 }
 
 TEST_P(LoadIntoAtTensor, AMissingTensorLeavesTheModuleAsItWas) {
   given_.erase(given_.begin() + static_cast<std::ptrdiff_t>(GetParam()));
-  expect_untouched(sound_, write(dir_, given_), reading(), ErrorKind::kRefused);
+  expect_untouched(sound_, write_tensors(dir_, given_), reading(), ErrorKind::kRefused);
 }
 
 class LoadIntoAtFloat : public LoadIntoAtTensor {};
 
 TEST_P(LoadIntoAtFloat, ANumberTooLargeForItsParameterLeavesTheModuleAsItWas) {
   given_.at(GetParam()).tensor.view({-1})[0] = 1e6;  // half precision ends at 65504
-  expect_untouched(sound_, write(dir_, given_), reading(), ErrorKind::kRefused);
+  expect_untouched(sound_, write_tensors(dir_, given_), reading(), ErrorKind::kRefused);
 }
 
 // The file shrinks once k tensors are read: a short read at each in turn. The first report is that of the beginning.
 TEST_P(LoadIntoAtTensor, AShortReadLeavesTheModuleAsItWas) {
-  const auto path = write(dir_, given_);
+  const auto path = write_tensors(dir_, given_);
   auto options = reading();
   std::size_t reports = 0;
   options.progress = [&](std::string_view stage, std::uint64_t, std::uint64_t) {
@@ -168,16 +160,16 @@ layouts:
 
 TEST(LoadIntoAtAllocation, IO_17_NoMemoryLeavesTheModuleAsItWas) {
   const TempDir dir;
-  auto given = weights();
+  auto given = half_weights();
   for (auto& [name, tensor] : given) {
     if (name != "first.weight" && name != "last.weight") continue;
     name = name.substr(0, name.find('.')) + ".turned";
     tensor = tensor.t().contiguous();
   }
-  const auto path = write(dir, given);
+  const auto path = write_tensors(dir, given);
   std::size_t failures = 0;
   for (bool failed = true; failed; ++failures) {
-    Net net;
+    HalfNet net;
     const auto before = fingerprint(net);
     FailingAllocator allocator(failures);
     const auto report = load_into(net, path, reading(), std::string(kTransposed));

@@ -50,15 +50,11 @@ std::vector<test::NamedTensor> mlp_weights(const std::string& prefix = "") {
           {prefix + "steps", at::full({}, 7, at::kLong)}};
 }
 
-std::string write(const test::TempDir& dir, const std::vector<test::NamedTensor>& tensors) {
-  return dir.write("model.safetensors", test::safetensors_of(tensors));
-}
-
 TEST(LoadInto, FillsParametersAndBuffersOfAStockModule) {
   const test::TempDir dir;
   const auto given = mlp_weights();
   Mlp mlp;
-  const auto report = load_into(mlp, write(dir, given));
+  const auto report = load_into(mlp, test::write_tensors(dir, given));
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_TRUE(at::equal(mlp.body->named_parameters()["0.weight"], given[0].tensor));
   EXPECT_EQ(mlp.steps.item<int>(), 7);
@@ -70,7 +66,7 @@ TEST(LoadInto, FindsThePrefixByEvidence) {
   const test::TempDir dir;
   const auto given = mlp_weights("state.module.");
   Mlp mlp;
-  ASSERT_TRUE(load_into(mlp, write(dir, given)));
+  ASSERT_TRUE(load_into(mlp, test::write_tensors(dir, given)));
   EXPECT_TRUE(at::equal(mlp.body->named_parameters()["1.bias"], given[3].tensor));
 }
 
@@ -79,7 +75,7 @@ TEST(LoadInto, KeepsDtypeAndGradientOfEachParameter) {
   Mlp mlp;
   mlp.body->to(at::kHalf);
   mlp.body->named_parameters()["0.bias"].set_requires_grad(false);
-  ASSERT_TRUE(load_into(mlp, write(dir, mlp_weights())));
+  ASSERT_TRUE(load_into(mlp, test::write_tensors(dir, mlp_weights())));
   EXPECT_EQ(mlp.body->named_parameters()["0.weight"].scalar_type(), at::kHalf);
   EXPECT_TRUE(mlp.body->named_parameters()["0.weight"].requires_grad());
   EXPECT_FALSE(mlp.body->named_parameters()["0.bias"].requires_grad());
@@ -90,7 +86,7 @@ TEST(LoadInto, TakesTheDtypeThatIsAskedFor) {
   LoadOptions options;
   options.dtype = DType::kF16;
   Mlp mlp;
-  ASSERT_TRUE(load_into(mlp, write(dir, mlp_weights()), options));
+  ASSERT_TRUE(load_into(mlp, test::write_tensors(dir, mlp_weights()), options));
   EXPECT_EQ(mlp.body->named_parameters()["0.weight"].scalar_type(), at::kHalf);
 }
 
@@ -99,7 +95,7 @@ TEST(LoadInto, FillsTiedParametersOnceUnderAnyOfTheirNames) {
   for (const auto* const name : {"encoder.weight", "decoder.weight"}) {
     const auto weight = at::rand({3, 3});
     Tied tied;
-    const auto report = load_into(tied, write(dir, {{name, weight}}));
+    const auto report = load_into(tied, test::write_tensors(dir, {{name, weight}}));
     ASSERT_TRUE(report) << report.error().message;
     EXPECT_TRUE(at::equal(tied.inner->weight, weight));
   }
@@ -110,9 +106,9 @@ TEST(LoadInto, RefusesTwoDifferentTensorsForOneTiedParameter) {
   const test::TempDir different;  // a file that is mapped must not be written again
   const auto weight = at::rand({3, 3});
   Tied tied;
-  ASSERT_TRUE(load_into(tied, write(same, {{"encoder.weight", weight}, {"decoder.weight", weight}})));
+  ASSERT_TRUE(load_into(tied, test::write_tensors(same, {{"encoder.weight", weight}, {"decoder.weight", weight}})));
   const auto before = fingerprint(tied);
-  const auto refused = load_into(tied, write(different, {{"encoder.weight", weight}, {"decoder.weight", weight + 1}}));
+  const auto refused = load_into(tied, test::write_tensors(different, {{"encoder.weight", weight}, {"decoder.weight", weight + 1}}));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, "TN-VALUE");
   EXPECT_EQ(fingerprint(tied), before);
@@ -131,7 +127,7 @@ TEST(LoadInto, LeavesTheModuleAsItWasWhenTheFileDoesNotFit) {
   for (const auto& given : {missing, unexpected, shape, kind}) {
     Mlp mlp;
     const auto before = fingerprint(mlp);
-    const auto refused = load_into(mlp, write(dir, given));
+    const auto refused = load_into(mlp, test::write_tensors(dir, given));
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().kind, ErrorKind::kRefused);
     EXPECT_TRUE(refused.error().report);
@@ -143,7 +139,7 @@ TEST(LoadInto, RefusesAFractionForAnIntegerBufferUnderEveryPreset) {
   const test::TempDir dir;
   auto given = mlp_weights();
   given.back().tensor = at::full({}, 2.8699);
-  const auto path = write(dir, given);
+  const auto path = test::write_tensors(dir, given);
   for (const auto* const name : {"strict", "lenient", "hf-like", "ignore_mismatched_sizes"}) {
     Mlp mlp;
     LoadOptions options;
@@ -166,7 +162,7 @@ TEST(LoadInto, KeepsTheModulesOwnInitialisationWhereThePolicyFills) {
   options.policy.allow_missing("body.1.bias");
   Mlp mlp;
   const auto own = mlp.body->named_parameters()["1.bias"].clone();
-  const auto report = load_into(mlp, write(dir, given), options);
+  const auto report = load_into(mlp, test::write_tensors(dir, given), options);
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_TRUE(at::equal(mlp.body->named_parameters()["1.bias"], own));
   EXPECT_EQ(report->verdict, Verdict::kAcceptedWithWaivers);
@@ -201,7 +197,7 @@ layouts:
       - [count, steps]
 )";
   Mlp mlp;
-  const auto report = load_into(mlp, write(dir, given), {}, table);
+  const auto report = load_into(mlp, test::write_tensors(dir, given), {}, table);
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_TRUE(at::equal(mlp.body->named_parameters()["1.weight"], given[2].tensor.t()));
   EXPECT_EQ(mlp.steps.item<int>(), 3);
@@ -221,7 +217,7 @@ TEST(LoadInto, RenamesThroughRowsWrittenInCpp) {
                                     {{"second.b"}, "body.1.bias"},
                                     {{"count"}, "steps"}};
   Mlp mlp;
-  const auto report = load_into(mlp, write(dir, given), {}, rows);
+  const auto report = load_into(mlp, test::write_tensors(dir, given), {}, rows);
   ASSERT_TRUE(report) << report.error().message << "\n" << report.error().remedy;
   EXPECT_TRUE(at::equal(mlp.body->named_parameters()["1.weight"], at::cat(std::vector<at::Tensor>{given[2].tensor, given[3].tensor}, 0)));
   EXPECT_EQ(mlp.steps.item<int>(), 3);
@@ -229,10 +225,10 @@ TEST(LoadInto, RenamesThroughRowsWrittenInCpp) {
   const auto before = fingerprint(mlp);
   auto wrong = rows;
   wrong[2].expr = "concat(0, $1, $3)";
-  const auto refused = load_into(mlp, write(dir, given), {}, wrong);
+  const auto refused = load_into(mlp, test::write_tensors(dir, given), {}, wrong);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind, ErrorKind::kUsage);
-  EXPECT_FALSE(load_into(mlp, write(dir, given), {}, std::vector<RenameRow>{}));
+  EXPECT_FALSE(load_into(mlp, test::write_tensors(dir, given), {}, std::vector<RenameRow>{}));
   EXPECT_EQ(fingerprint(mlp), before);
 }
 
@@ -242,7 +238,7 @@ TEST(LoadInto, RenamesAllLayersByOneRow) {
                                                     {"layer.1.w", at::rand({2, 4})}, {"layer.1.b", at::rand({2})}};
   torch::nn::Sequential net(torch::nn::Linear(3, 4), torch::nn::Linear(4, 2));
   const std::vector<RenameRow> rows{{{"layer.{i}.w"}, "{i}.weight"}, {{"layer.{i}.b"}, "{i}.bias"}};
-  const auto report = load_into(*net, write(dir, given), {}, rows);
+  const auto report = load_into(*net, test::write_tensors(dir, given), {}, rows);
   ASSERT_TRUE(report) << report.error().message << "\n" << report.error().remedy;
   EXPECT_TRUE(at::equal(net->named_parameters()["1.weight"], given[2].tensor));
 }
@@ -269,9 +265,9 @@ TEST(LoadInto, FillsOnlyThePartOfAJoinedTensorThatIsMissing) {
   torch::nn::Linear layer(3, 4);
   const auto own = layer->weight.detach().clone();
   LoadOptions options;
-  EXPECT_FALSE(load_into(*layer, write(dir, given), options, rows));
+  EXPECT_FALSE(load_into(*layer, test::write_tensors(dir, given), options, rows));
   options.policy = policy_preset("hf-like").value();
-  const auto report = load_into(*layer, write(dir, given), options, rows);
+  const auto report = load_into(*layer, test::write_tensors(dir, given), options, rows);
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_TRUE(at::equal(layer->weight.detach().slice(0, 0, 2), given[0].tensor));
   EXPECT_TRUE(at::equal(layer->weight.detach().slice(0, 2, 4), own.slice(0, 2, 4)));

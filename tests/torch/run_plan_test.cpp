@@ -27,29 +27,24 @@ namespace {
 using test::checkpoint_of;
 using test::fingerprint;
 using test::plan_by_name;
+using test::reading;
 
-struct Net : nn::Module {
-  Net() : a(child<nn::Linear>("a", 3, 4)), norm(child<nn::BatchNorm2d>("norm", 4)), b(child<nn::Linear>("b", 4, 2)) {}
+struct OwnNet : nn::Module {
+  OwnNet() : a(child<nn::Linear>("a", 3, 4)), norm(child<nn::BatchNorm2d>("norm", 4)), b(child<nn::Linear>("b", 4, 2)) {}
   std::shared_ptr<nn::Linear> a;
   std::shared_ptr<nn::BatchNorm2d> norm;
   std::shared_ptr<nn::Linear> b;
 };
 
-std::vector<test::NamedTensor> weights(at::ScalarType dtype = at::kFloat) {
+std::vector<test::NamedTensor> own_weights(at::ScalarType dtype = at::kFloat) {
   std::vector<test::NamedTensor> all;
-  const Net net;
+  const OwnNet net;
   const auto add = [&](const auto& items) {
     for (const auto& item : items) all.push_back({item.key(), (at::rand(item.value().sizes()) + 1).to(dtype)});
   };
   add(net.named_parameters());
   add(net.named_buffers());
   return all;
-}
-
-LoadOptions reading() {
-  LoadOptions options;
-  options.io = IoMode::kRead;
-  return options;
 }
 
 LoadReport accepted_report() {
@@ -85,9 +80,9 @@ std::map<std::string, at::Tensor> tensors_of(const torch::nn::Module& module) {
 }
 
 TEST(RunPlan, BindsEveryTensorAndSaysSo) {
-  const auto given = weights();
+  const auto given = own_weights();
   const auto checkpoint = checkpoint_of(given);
-  Net net;
+  OwnNet net;
   const auto report = loading::run_plan(net, checkpoint, plan_by_name(net, checkpoint), {}, reading());
   ASSERT_TRUE(report) << report.error().message;
   const auto bound = tensors_of(net);
@@ -98,24 +93,24 @@ TEST(RunPlan, BindsEveryTensorAndSaysSo) {
 }
 
 TEST(RunPlan, MakesOrdinaryTensorsAlsoForACallerInInferenceMode) {
-  const auto checkpoint = checkpoint_of(weights());
-  Net net;
+  const auto checkpoint = checkpoint_of(own_weights());
+  OwnNet net;
   const c10::InferenceMode inference;
   ASSERT_TRUE(loading::run_plan(net, checkpoint, plan_by_name(net, checkpoint), {}, reading()));
   EXPECT_FALSE(net.a->weight.is_inference());
 }
 
 TEST(RunPlan, GivesEachTensorAStorageOfItsOwnSize) {
-  const auto checkpoint = checkpoint_of(weights());
-  Net net;
+  const auto checkpoint = checkpoint_of(own_weights());
+  OwnNet net;
   ASSERT_TRUE(loading::run_plan(net, checkpoint, plan_by_name(net, checkpoint), {}, reading()));
   for (const auto& [name, tensor] : tensors_of(net)) EXPECT_EQ(tensor.storage().nbytes(), tensor.nbytes()) << name;
 }
 
 TEST(RunPlan, CastsWhileReading) {
-  const auto given = weights(at::kHalf);
+  const auto given = own_weights(at::kHalf);
   const auto checkpoint = checkpoint_of(given);
-  Net net;
+  OwnNet net;
   auto plan = plan_by_name(net, checkpoint);
   for (auto& step : plan.steps) step.type.dtype = DType::kF32;
   ASSERT_TRUE(loading::run_plan(net, checkpoint, plan, {}, reading()));
@@ -129,7 +124,7 @@ class Atomicity : public testing::TestWithParam<int> {
   /// Runs with the fault and expects the module untouched; then without it, and expects success.
   template <class Run>
   void expect_untouched(const Run& run, ErrorKind kind) {
-    Net net;
+    OwnNet net;
     const auto before = fingerprint(net);
     const Result<LoadReport> report = run(net);
     ASSERT_FALSE(report);
@@ -139,49 +134,49 @@ class Atomicity : public testing::TestWithParam<int> {
 };
 
 TEST_P(Atomicity, IO_10_HoldsWhenAReadFails) {
-  const auto good = checkpoint_of(weights());
-  const auto checkpoint = checkpoint_of(weights(), [&](std::string bytes) {
+  const auto good = checkpoint_of(own_weights());
+  const auto checkpoint = checkpoint_of(own_weights(), [&](std::string bytes) {
     return std::make_shared<test::FaultySource>(std::move(bytes), GetParam());
   });
   expect_untouched(
-      [&](Net& net) { return loading::run_plan(net, checkpoint, plan_by_name(net, checkpoint), {}, reading()); },
+      [&](OwnNet& net) { return loading::run_plan(net, checkpoint, plan_by_name(net, checkpoint), {}, reading()); },
       ErrorKind::kIo);
-  Net net;
+  OwnNet net;
   EXPECT_TRUE(loading::run_plan(net, good, plan_by_name(net, good), {}, reading()));
 }
 
 TEST_P(Atomicity, IO_17_HoldsWhenMemoryRunsOut) {
-  const auto checkpoint = checkpoint_of(weights());
+  const auto checkpoint = checkpoint_of(own_weights());
   FailingMemory memory(GetParam());
   expect_untouched(
-      [&](Net& net) { return loading::run_plan(net, checkpoint, plan_by_name(net, checkpoint), {}, reading(), {&memory, {}}); },
+      [&](OwnNet& net) { return loading::run_plan(net, checkpoint, plan_by_name(net, checkpoint), {}, reading(), {&memory, {}}); },
       ErrorKind::kOutOfMemory);
 }
 
 TEST_P(Atomicity, HoldsWhenATensorIsOfAnotherKind) {
-  auto given = weights();
+  auto given = own_weights();
   auto& wrong = given.at(static_cast<std::size_t>(GetParam())).tensor;
   wrong = wrong.to(at::kLong);
   const auto checkpoint = checkpoint_of(given);
   expect_untouched(
-      [&](Net& net) { return loading::run_plan(net, checkpoint, plan_by_name(net, checkpoint), {}, reading()); },
+      [&](OwnNet& net) { return loading::run_plan(net, checkpoint, plan_by_name(net, checkpoint), {}, reading()); },
       ErrorKind::kRefused);
 }
 
 TEST_P(Atomicity, HoldsWhenATensorHasAnotherShape) {
-  auto given = weights();
+  auto given = own_weights();
   auto& wrong = given.at(static_cast<std::size_t>(GetParam())).tensor;
   wrong = at::rand({7});
   const auto checkpoint = checkpoint_of(given);
   expect_untouched(
-      [&](Net& net) { return loading::run_plan(net, checkpoint, plan_by_name(net, checkpoint), {}, reading()); },
+      [&](OwnNet& net) { return loading::run_plan(net, checkpoint, plan_by_name(net, checkpoint), {}, reading()); },
       ErrorKind::kRefused);
 }
 
 TEST_P(Atomicity, HoldsWhenNothingSuppliesATensor) {
-  const auto checkpoint = checkpoint_of(weights());
+  const auto checkpoint = checkpoint_of(own_weights());
   expect_untouched(
-      [&](Net& net) {
+      [&](OwnNet& net) {
         auto plan = plan_by_name(net, checkpoint);
         plan.steps.erase(plan.steps.begin() + GetParam());
         return loading::run_plan(net, checkpoint, plan, {}, reading());
@@ -190,11 +185,11 @@ TEST_P(Atomicity, HoldsWhenNothingSuppliesATensor) {
 }
 
 TEST_P(Atomicity, IO_22_HoldsWhenTheHostCancels) {
-  const auto checkpoint = checkpoint_of(weights());
+  const auto checkpoint = checkpoint_of(own_weights());
   int left = GetParam();
   auto options = reading();
   options.progress = [&](std::string_view, std::uint64_t, std::uint64_t) { return left-- > 0; };
-  expect_untouched([&](Net& net) { return loading::run_plan(net, checkpoint, plan_by_name(net, checkpoint), {}, options); },
+  expect_untouched([&](OwnNet& net) { return loading::run_plan(net, checkpoint, plan_by_name(net, checkpoint), {}, options); },
                    ErrorKind::kCancelled);
 }
 
@@ -234,11 +229,11 @@ TEST(RunPlan, ReadsNoMoreThanOneBatchAfterItIsCancelled) {
 }
 
 TEST(RunPlan, TellsThatACastOverflowedAndRefusesInStrict) {
-  auto given = weights();
+  auto given = own_weights();
   given[0].tensor.view({-1})[0] = 1e6;
   const auto checkpoint = checkpoint_of(given);
   const auto run = [&](const Policy& policy) {
-    Net net;
+    OwnNet net;
     auto plan = plan_by_name(net, checkpoint);
     for (auto& step : plan.steps) step.type.dtype = DType::kF16;
     auto options = reading();
@@ -261,10 +256,10 @@ TEST(RunPlan, TellsThatACastOverflowedAndRefusesInStrict) {
 }
 
 TEST(RunPlan, KeepsInfinitiesOfTheFileOutOfTheOverflowFinding) {
-  auto given = weights();
+  auto given = own_weights();
   given[0].tensor.view({-1})[0] = std::numeric_limits<float>::infinity();
   const auto checkpoint = checkpoint_of(given);
-  Net net;
+  OwnNet net;
   auto plan = plan_by_name(net, checkpoint);
   for (auto& step : plan.steps) step.type.dtype = DType::kF16;
   const auto report = loading::run_plan(net, checkpoint, plan, {}, reading());
@@ -274,12 +269,12 @@ TEST(RunPlan, KeepsInfinitiesOfTheFileOutOfTheOverflowFinding) {
 }
 
 TEST(RunPlan, CountsWhatIsNotANumberAndWhatIsZero) {
-  auto given = weights();
+  auto given = own_weights();
   given[0].tensor.view({-1})[0] = std::numeric_limits<float>::quiet_NaN();
   given[0].tensor.view({-1})[1] = std::numeric_limits<float>::infinity();
   given[1].tensor.zero_();
   const auto checkpoint = checkpoint_of(given);
-  Net net;
+  OwnNet net;
   const auto report = loading::run_plan(net, checkpoint, plan_by_name(net, checkpoint), {}, reading());
   ASSERT_TRUE(report);
   EXPECT_EQ(report->audit->nan, 1U);
@@ -288,13 +283,13 @@ TEST(RunPlan, CountsWhatIsNotANumberAndWhatIsZero) {
 }
 
 TEST(RunPlan, VerifiesValueConditionsBeforeBinding) {
-  auto given = weights();
+  auto given = own_weights();
   given.push_back({"zero", at::zeros({3})});
   given.push_back({"twin", given[0].tensor.clone()});
   given.push_back({"other", given[0].tensor + 1});
   const auto checkpoint = checkpoint_of(given);
   const auto run = [&](ValueCondition condition) {
-    Net net;
+    OwnNet net;
     auto plan = plan_by_name(net, checkpoint);
     plan.pending.push_back(std::move(condition));
     return loading::run_plan(net, checkpoint, plan, {}, reading());
@@ -311,10 +306,10 @@ TEST(RunPlan, VerifiesValueConditionsBeforeBinding) {
 }
 
 TEST(RunPlan, RefusesBeforeReadingWhereMemoryIsTooSmall) {
-  const auto checkpoint = checkpoint_of(weights(), [](std::string bytes) {
+  const auto checkpoint = checkpoint_of(own_weights(), [](std::string bytes) {
     return std::make_shared<test::FaultySource>(std::move(bytes), 0);
   });
-  Net net;
+  OwnNet net;
   const auto plan = plan_by_name(net, checkpoint);
   const auto need = loading::memory_needed(plan, checkpoint, false, c10::kCPU);
   const auto report = loading::run_plan(net, checkpoint, plan, {}, reading(), {nullptr, loading::MemoryLeft{need.host - 1, {}}});
@@ -324,12 +319,12 @@ TEST(RunPlan, RefusesBeforeReadingWhereMemoryIsTooSmall) {
 }
 
 TEST(RunPlan, FillsWithTheModulesOwnSeededDefault) {
-  auto given = weights();
+  auto given = own_weights();
   const auto name = given[0].name;
   given.erase(given.begin());
   const auto checkpoint = checkpoint_of(given);
   const auto fill = [&](std::uint64_t seed) {
-    Net net;
+    OwnNet net;
     auto plan = plan_by_name(net, checkpoint);
     PlanStep step;
     step.target = name;
@@ -346,14 +341,14 @@ TEST(RunPlan, FillsWithTheModulesOwnSeededDefault) {
 }
 
 TEST(RunPlan, FillsThePartsThatAnExpressionTakesOfTheFill) {
-  auto given = weights();
+  auto given = own_weights();
   const auto name = given[0].name;  // a.weight, [4, 3]
   ASSERT_EQ(given[0].tensor.sizes(), at::IntArrayRef({4, 3}));
   const auto upper = given[0].tensor.slice(0, 0, 2).contiguous();
   given[0].tensor = upper;
   const auto checkpoint = checkpoint_of(given);
   const auto build = [&](Fill fill) {
-    Net net;
+    OwnNet net;
     auto plan = plan_by_name(net, checkpoint);
     auto& step = *std::find_if(plan.steps.begin(), plan.steps.end(), [&](const auto& s) { return s.target == name; });
     Expr file;
@@ -397,8 +392,8 @@ TEST(RunPlan, NormalisesBoolsWhoseBytesAreNoBools) {
 }
 
 TEST(RunPlan, ChecksTheChecksumThatTheContainerCarries) {
-  auto checkpoint = checkpoint_of(weights());
-  Net net;
+  auto checkpoint = checkpoint_of(own_weights());
+  OwnNet net;
   const auto plan = plan_by_name(net, checkpoint);
   auto& entry = checkpoint.tensors[2];
   std::vector<std::byte> bytes(entry.bytes);

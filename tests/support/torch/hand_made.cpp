@@ -63,6 +63,16 @@ std::string safetensors_of(const std::vector<NamedTensor>& tensors) {
   return little(text.size()) + text + data;
 }
 
+std::string write_tensors(const TempDir& folder, const std::vector<NamedTensor>& tensors, const std::string& name) {
+  return folder.write(name, safetensors_of(tensors));
+}
+
+LoadOptions reading() {
+  LoadOptions options;
+  options.io = IoMode::kRead;
+  return options;
+}
+
 LoadPlan plan_by_name(const torch::nn::Module& module, const Checkpoint& checkpoint) {
   LoadPlan plan;
   for (const auto& expected : spec_of(module).tensors) {

@@ -12,7 +12,10 @@
 #include <torch/nn/module.h>
 
 #include <tenon/checkpoint.h>
+#include <tenon/load.h>
 #include <tenon/policy.h>
+
+#include "tests/support/temp_dir.h"
 
 namespace tenon::test {
 
@@ -40,6 +43,12 @@ using MakeSource = std::function<std::shared_ptr<ByteSource>(std::string bytes)>
 
 /// The same tensors as the bytes of a safetensors file, data aligned to 64 bytes.
 [[nodiscard]] std::string safetensors_of(const std::vector<NamedTensor>& tensors);
+
+/// Written as a safetensors file of that name; gives its path.
+std::string write_tensors(const TempDir& folder, const std::vector<NamedTensor>& tensors, const std::string& name = "model.safetensors");
+
+/// Options under which a load reads and never maps.
+[[nodiscard]] LoadOptions reading();
 
 /// A plan that gives every tensor of the module the checkpoint's tensor of the same name, in the file's dtype.
 [[nodiscard]] LoadPlan plan_by_name(const torch::nn::Module& module, const Checkpoint& checkpoint);

@@ -104,6 +104,18 @@ TEST(OpenFolder, TakesTheWeightsThatLibrariesName) {
   EXPECT_TRUE(checkpoint->folder_parts.empty());
 }
 
+TEST(OpenFolder, SaysWhichCheckpointsItDidNotTake) {
+  TempDir dir;
+  dir.write("model.safetensors", one("w"));
+  EXPECT_TRUE(opened(dir.path().string())->notes.empty());
+  dir.write("pytorch_model.bin", "not read");
+  const auto checkpoint = opened(dir.path().string());
+  ASSERT_EQ(checkpoint->notes.size(), 1u);
+  EXPECT_EQ(checkpoint->notes[0].code, "IX-BESIDE");
+  EXPECT_NE(checkpoint->notes[0].message.find("\"model.safetensors\" is read; beside it and not read: \"pytorch_model.bin\""), std::string::npos)
+    << checkpoint->notes[0].message;
+}
+
 TEST(OpenFolder, TakesAVariantWhereNothingElseIs) {
   TempDir dir;
   dir.write("model.fp16.safetensors", one("w"));

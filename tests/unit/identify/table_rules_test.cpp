@@ -2,8 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fmt/format.h>
 #include <tenon/identify.h>
 
+#include "runtime/identify/tables.h"
 #include "tests/support/temp_dir.h"
 
 namespace tenon {
@@ -172,6 +174,30 @@ TEST(TableRules, AFolderOverridesTablesByNameAndIsProved) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, "TN-TABLE-OWN");
   EXPECT_THAT(refused.error().message, HasSubstr("toy.yaml:1:1:"));
+}
+
+TEST(TableRules, AFolderMayHoldFamiliesOfItsOwn) {
+  const test::TempDir folder;
+  const FamilyTables family{.name = "toy", .yaml = kSound, .derive = derive_no_config};
+  const std::vector<FamilyTables> families = {family};
+  TablesOptions options;
+  options.families = families;
+  options.override_dir = folder.path().string();
+  for (const char* name : {"boat", "car", "train", "wagon"}) {
+    folder.write(std::string(name) + ".yaml", fmt::format(R"(tenon_tables: 1
+family: {0}
+about: a {0}
+declined: {{because: "it moves", instead: "leave it"}}
+layouts:
+  plain:
+    evidence:
+      anchors: ["{0}.{{i}}.weight"]
+)", name));
+  }
+  const auto tables = load_tables(options);
+  ASSERT_TRUE(tables) << tables.error().message;
+  EXPECT_NE((*tables)->family("wagon"), nullptr);
+  EXPECT_NE((*tables)->family("toy"), nullptr);
 }
 
 }  // namespace
