@@ -21,7 +21,7 @@ import timm
 import torch
 
 from benches import clip, page, places, unets
-from benches.measure import Row, Tenon, median, python_load, save_random
+from benches.measure import Row, Tenon, in_turns, median, python_load, save_random
 
 
 def vit(name, meta=False, **options):
@@ -95,9 +95,24 @@ def forward_rows(tenon, folder, name, rounds):
     for threads in (1, 2):
         torch.set_num_threads(threads)
         with torch.inference_mode():
-            peer = median(lambda: model(images) is None or None, rounds) * 1e3
-        rows.append(Row(f"forward {name}, fp32, batch 1, {threads} threads", tenon.forward(path, threads), peer=peer, limit=peer))
+            own, peer = in_turns(
+                lambda: tenon.forward(path, threads), lambda: median(lambda: model(images) is None or None, rounds // 3) * 1e3
+            )
+        rows.append(Row(f"forward {name}, fp32, batch 1, {threads} threads", own, peer=peer, limit=peer))
     return rows
+
+
+def all_rows(tenon, folder, size, rounds):
+    vit_name = f"vit_{size}_patch16_224"
+    yield from listing_rows(tenon, folder, rounds)
+    yield from load_rows(tenon, folder, vit_name, rounds)
+    yield from forward_rows(tenon, folder, "vit_base_patch16_224", rounds)
+    yield from places.cold_rows(tenon, folder, vit_name, rounds, vit, save_vit)
+    yield from places.cuda_rows(tenon, folder, vit_name, rounds, vit, save_vit)
+    yield from clip.rows(tenon, folder, "ViT-B-32", rounds)
+    if size == "large":
+        yield from clip.rows(tenon, folder, "ViT-L-14", rounds)
+    yield from unets.rows(tenon, folder, rounds)
 
 
 def context(folder):
@@ -122,17 +137,8 @@ def main():
         folder = pathlib.Path(folder)
         print(context(folder), end="\n\n")
         print("| what | tenon | Python | Python / tenon | limit | within |\n|---|---|---|---|---|---|")
-        for rows in (
-            listing_rows(tenon, folder, rounds),
-            load_rows(tenon, folder, f"vit_{size}_patch16_224", rounds),
-            forward_rows(tenon, folder, "vit_base_patch16_224", rounds),
-            places.cold_rows(tenon, folder, f"vit_{size}_patch16_224", rounds, vit, save_vit),
-            places.cuda_rows(tenon, folder, f"vit_{size}_patch16_224", rounds, vit, save_vit),
-            *(clip.rows(tenon, folder, name, rounds) for name in ["ViT-B-32"] + ([] if args.quick else ["ViT-L-14"])),
-            unets.rows(tenon, folder, rounds),
-        ):
-            for row in rows:
-                print(row.markdown(), flush=True)
+        for row in all_rows(tenon, folder, size, rounds):
+            print(row.markdown(), flush=True)
 
 
 if __name__ == "__main__":

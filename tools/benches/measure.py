@@ -20,6 +20,12 @@ def median(action, rounds):
     return statistics.median(seconds[1:])
 
 
+def in_turns(tenon, peer, turns=5):
+    """Medians of tenon's and the peer's milliseconds, measured in turns: a slow minute of the machine meets both."""
+    pairs = [(tenon(), peer()) for _ in range(turns)]
+    return tuple(map(statistics.median, zip(*pairs)))
+
+
 class Tenon:
     def __init__(self, program):
         self.program = program
