@@ -58,9 +58,10 @@ at::Tensor TransformerBlock::forward(at::Tensor x,
                                      const at::Tensor& context,
                                      const Conditioning& conditioning) const {
   const auto normed = norm1->forward(x);
-  x = x + attn1->forward(normed, normed, conditioning);
-  x = x + attn2->forward(norm2->forward(x), context, conditioning);
-  return x + ff->forward(norm3->forward(x));
+  // What a branch returns is nobody else's: adding into it spares a tensor of the image's size.
+  x = attn1->forward(normed, normed, conditioning).add_(x);
+  x = attn2->forward(norm2->forward(x), context, conditioning).add_(x);
+  return ff->forward(norm3->forward(x)).add_(x);
 }
 
 }  // namespace tenon::models::unet

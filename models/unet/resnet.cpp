@@ -33,11 +33,11 @@ at::Tensor ResidualBlock::forward(const at::Tensor& x, const Conditioning& condi
     const auto halves = time.chunk(2, 1);
     h = norm2_->forward(h) * (1 + halves[0]) + halves[1];
   } else {
-    h = norm2_->forward(h + time);
+    h = norm2_->forward(h.add_(time));
   }
   h = conv2_->forward(act_(h));
-  const auto sum = (conv_shortcut_ ? conv_shortcut_->forward(x) : x) + h;
-  return output_scale_ == 1 ? sum : sum / output_scale_;
+  h.add_(conv_shortcut_ ? conv_shortcut_->forward(x) : x);
+  return output_scale_ == 1 ? h : h.div_(output_scale_);
 }
 
 Downsample::Downsample(std::int64_t width, std::int64_t padding)

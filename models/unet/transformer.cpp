@@ -29,7 +29,7 @@ at::Tensor SpatialTransformer::forward(const at::Tensor& x, const Conditioning& 
     tokens = block->forward(tokens, conditioning.context, conditioning);
   }
   const auto image = [&](const at::Tensor& t) { return to_image(t, x.size(2), x.size(3)); };
-  return x + (conv_out_ ? conv_out_->forward(image(tokens)) : image(proj_out_->forward(tokens)));
+  return (conv_out_ ? conv_out_->forward(image(tokens)) : image(proj_out_->forward(tokens))).add_(x);
 }
 
 at::Tensor to_tokens(const at::Tensor& image) { return image.flatten(2).transpose(1, 2).contiguous(); }
