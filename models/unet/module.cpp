@@ -19,7 +19,7 @@ Result<std::shared_ptr<torch::nn::Module>> make(const Config& config) {
 
 Result<NamedTensors> run(torch::nn::Module& module, const Config&, const NamedTensors& inputs) {
   const auto& unet = dynamic_cast<const Unet&>(module);
-  const at::Tensor weight = unet.named_parameters()["conv_in.weight"];  // a copy: the list is gone after this line
+  const at::Tensor& weight = unet.entry_weight();
   auto read = unet::read_inputs(unet, inputs, weight.scalar_type(), weight.device());
   if (!read) return tl::unexpected(read.error());
   const c10::InferenceMode inference;

@@ -42,6 +42,9 @@ class Unet : public nn::Module {
 
   [[nodiscard]] const unet::Structure& structure() const { return structure_; }
 
+  /// Of the first convolution: inputs are brought to its dtype and device.
+  [[nodiscard]] const at::Tensor& entry_weight() const { return conv_in_->weight; }
+
   struct NamedAttention {
     std::string name;  // "down_blocks.1.attentions.0.transformer_blocks.0.attn2"
     std::shared_ptr<unet::Attention> attention;

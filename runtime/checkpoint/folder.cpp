@@ -96,6 +96,19 @@ bool is_checkpoint_name(std::string_view name) {
   return std::any_of(kWeightExtensions.begin(), kWeightExtensions.end(), [&](auto e) { return name.ends_with(e); });
 }
 
+std::string_view shard_family(std::string_view name) {
+  const auto of = name.rfind("-of-");
+  if (of == std::string_view::npos || of == 0) return {};
+  const auto digits = name.find_last_not_of("0123456789", of - 1);
+  return digits == std::string_view::npos || digits + 1 == of ? std::string_view{} : name.substr(0, digits + 1);
+}
+
+std::string first_of(const std::vector<std::string>& names) {
+  std::string listed;
+  for (std::size_t i = 0; i < names.size() && i < 5; ++i) listed += (i == 0 ? "" : ", ") + io::quoted(names[i], 48);
+  return names.size() > 5 ? listed + ", ..." : listed;
+}
+
 Result<std::string> find_weights(const std::string& folder, const std::vector<std::string>& names) {
   if (const std::string known = known_weights(names); !known.empty()) return known;
   std::vector<std::string> indexes;
@@ -108,13 +121,10 @@ Result<std::string> find_weights(const std::string& folder, const std::vector<st
   if (files.size() == 1 && indexes.empty()) return files.front();
   const bool is_split = indexes.empty() && std::all_of(files.begin(), files.end(), [](const auto& name) { return io::shard_of(name).has_value(); });
   files.insert(files.begin(), indexes.begin(), indexes.end());
-  std::string listed;
-  for (std::size_t i = 0; i < files.size() && i < 5; ++i) listed += (i == 0 ? "" : ", ") + io::quoted(files[i], 48);
-  if (files.size() > 5) listed += ", ...";
   return io::refuse(ErrorKind::kUsage,
                     "IX-SEVERAL",
                     {.file = folder},
-                    std::to_string(files.size()) + " checkpoints: " + listed,
+                    std::to_string(files.size()) + " checkpoints: " + first_of(files),
                     "one must be meant",
                     is_split ? "These are shards without their index, which says what lies where: get the .index.json of the same source too."
                              : "Give the file in place of its folder.");

@@ -14,6 +14,12 @@ namespace tenon::checkpoint {
 /// Whether a name ends like a checkpoint (.safetensors, .bin, .pt, .pth, .ckpt, .gguf) or a sharded index.
 [[nodiscard]] bool is_checkpoint_name(std::string_view name);
 
+/// "model-00003-of-00007.safetensors" gives "model-", "" for names of another form.
+[[nodiscard]] std::string_view shard_family(std::string_view name);
+
+/// The first names, quoted, for a message.
+[[nodiscard]] std::string first_of(const std::vector<std::string>& names);
+
 /// The name of a folder's weights or index; empty when it has none. The order: a single safetensors file, a safetensors
 /// index, a single .bin, a .bin index, each under transformers', then diffusers', then open_clip's name; the same with a
 /// variant (`model.fp16.safetensors`); else the only checkpoint there. Several others are kUsage, IX-SEVERAL.

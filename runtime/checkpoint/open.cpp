@@ -86,13 +86,13 @@ Failure nothing_here(const std::string& folder) {
 
 /// Checkpoints of the folder that were not chosen; of a sharded one only its index.
 void note_beside(CheckpointBuilder& builder, const std::string& folder, const std::string& weights, const std::vector<std::string>& names) {
-  std::string others;
+  std::vector<std::string> others;
   for (const std::string& name : names) {
-    if (name == weights || !is_checkpoint_name(name) || !shard_family(name).empty()) continue;
-    others += (others.empty() ? "" : ", ") + io::quoted(name, 48);
+    if (name != weights && is_checkpoint_name(name) && shard_family(name).empty()) others.push_back(name);
   }
   if (others.empty()) return;
-  builder.add_note("IX-BESIDE", io::message_line({.file = folder}, io::quoted(weights, 48) + " is read; beside it and not read: " + others, "", "IX-BESIDE"));
+  const std::string text = io::quoted(weights, 48) + " is read; beside it and not read: " + first_of(others);
+  builder.add_note("IX-BESIDE", io::message_line({.file = folder}, text, "", "IX-BESIDE"));
 }
 
 /// The weights of a folder and its configs; false where it has none, as that of a scheduler or a tokenizer.

@@ -192,13 +192,6 @@ void note_oddities(CheckpointBuilder& builder,
 
 }  // namespace
 
-std::string_view shard_family(std::string_view name) {
-  const auto of = name.rfind("-of-");
-  if (of == std::string_view::npos || of == 0) return {};
-  const auto digits = name.find_last_not_of("0123456789", of - 1);
-  return digits == std::string_view::npos || digits + 1 == of ? std::string_view{} : name.substr(0, digits + 1);
-}
-
 Result<std::vector<std::string>> add_shards(CheckpointBuilder& builder,
                                             const ByteSource& index_source,
                                             const std::string& folder,

@@ -155,36 +155,35 @@ TEST(TableRules, ASpellingMayExcludeASizeOfWhatItAsksFor) {
   EXPECT_TRUE(tables) << tables.error().message;
 }
 
-TEST(TableRules, AFolderOverridesTablesByNameAndIsProved) {
-  const test::TempDir folder;
-  const FamilyTables family{.name = "toy", .yaml = kSound, .derive = derive_no_config};
-  const std::vector<FamilyTables> families = {family};
-  TablesOptions options;
-  options.families = families;
-  options.override_dir = folder.path().string();
-  const auto empty = load_tables(options);
+class TablesOfAFolder : public testing::Test {
+ protected:
+  TablesOfAFolder() {
+    options_.families = families_;
+    options_.override_dir = folder_.path().string();
+  }
+  const test::TempDir folder_;
+  const std::vector<FamilyTables> families_ = {{.name = "toy", .yaml = kSound, .derive = derive_no_config}};
+  TablesOptions options_;
+};
+
+TEST_F(TablesOfAFolder, OverrideThoseBuiltInByNameAndAreProved) {
+  const auto empty = load_tables(options_);
   ASSERT_FALSE(empty);
   EXPECT_EQ(empty.error().code, "TN-TABLE-FOLDER");
-  folder.write("toy.yaml", kSound);
-  EXPECT_TRUE(load_tables(options));
+  folder_.write("toy.yaml", kSound);
+  EXPECT_TRUE(load_tables(options_));
   std::string broken(kSound);
   broken.replace(broken.find("own: plain"), 10, "own: fancy");
-  folder.write("toy.yaml", broken);
-  const auto refused = load_tables(options);
+  folder_.write("toy.yaml", broken);
+  const auto refused = load_tables(options_);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, "TN-TABLE-OWN");
   EXPECT_THAT(refused.error().message, HasSubstr("toy.yaml:1:1:"));
 }
 
-TEST(TableRules, AFolderMayHoldFamiliesOfItsOwn) {
-  const test::TempDir folder;
-  const FamilyTables family{.name = "toy", .yaml = kSound, .derive = derive_no_config};
-  const std::vector<FamilyTables> families = {family};
-  TablesOptions options;
-  options.families = families;
-  options.override_dir = folder.path().string();
+TEST_F(TablesOfAFolder, MayBeOfNewFamilies) {
   for (const char* name : {"boat", "car", "train", "wagon"}) {
-    folder.write(std::string(name) + ".yaml", fmt::format(R"(tenon_tables: 1
+    folder_.write(std::string(name) + ".yaml", fmt::format(R"(tenon_tables: 1
 family: {0}
 about: a {0}
 declined: {{because: "it moves", instead: "leave it"}}
@@ -194,7 +193,7 @@ layouts:
       anchors: ["{0}.{{i}}.weight"]
 )", name));
   }
-  const auto tables = load_tables(options);
+  const auto tables = load_tables(options_);
   ASSERT_TRUE(tables) << tables.error().message;
   EXPECT_NE((*tables)->family("wagon"), nullptr);
   EXPECT_NE((*tables)->family("toy"), nullptr);
